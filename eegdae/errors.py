@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-class EegdaeError(Exception):
+class EegdaeError(ValueError):
     """What a user can mend: one line that names the key or file, the value, what is allowed and the mend.
 
     Only ``eegdae.cli`` turns it into a message and exit status 2; inside a sweep it fails the job.

@@ -1,0 +1,270 @@
+"""A trained model on its own: windows in, codes, reconstructions and classes out; no Hydra, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eegdae.errors import EegdaeError
+from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.features import Scaler, View, compute_views
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.windows import Windows
+
+
+@dataclass(frozen=True, eq=False)
+class CodeModel:
+    """Views, scalers, one stack a view and a head, fitted.
+
+    Parameters
+    ----------
+    views : tuple of View
+        What the stacks look at, in the order of their codes.
+    scalers : mapping of str to Scaler
+        By view.
+    stacks : mapping of str to StackedAutoencoder
+        By view.
+    sfreq : float
+        Sampling rate in hertz that windows must have.
+    n_times : int
+        Samples that windows must have.
+    ch_names, units : tuple of str
+        Channels that windows must have, and their units.
+    classes : tuple of str
+        What the head tells apart; empty where there were no labels.
+    alignment : str
+        As in `compute_views`.
+    head : LogisticHead, CodeClassifier or None
+        On the codes.
+    """
+
+    views: tuple[View, ...]
+    scalers: Mapping[str, Scaler]
+    stacks: Mapping[str, StackedAutoencoder]
+    sfreq: float
+    n_times: int
+    ch_names: tuple[str, ...]
+    units: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    alignment: str = "none"
+    head: LogisticHead | CodeClassifier | None = None
+    corruption: str = field(default="", kw_only=True)
+
+    @property
+    def n_codes(self) -> int:
+        """Width of the code, all views side by side."""
+        return sum(stack.n_codes for stack in self.stacks.values())
+
+    def transform(self, windows: Windows) -> NDArray[np.float32]:
+        """Codes of windows.
+
+        Parameters
+        ----------
+        windows : Windows
+            With the channels (in any order), rate, unit and length that the model was trained on.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_windows, n_codes)
+            Views side by side.
+
+        Raises
+        ------
+        EegdaeError
+            If channels, rate, unit or length differ; says which.
+        """
+        scaled = self.scaled(windows)
+        with torch.inference_mode():
+            codes = [self.stacks[view.name].encode(scaled[view.name]) for view in self.views]
+        return np.ascontiguousarray(torch.cat(codes, 1).numpy(), dtype=np.float32)
+
+    def reconstruct(self, windows: Windows) -> dict[str, NDArray[np.float32]]:
+        """Features of windows as the network gives them back, in the unit of the features.
+
+        Parameters
+        ----------
+        windows : Windows
+            As for `transform`.
+
+        Returns
+        -------
+        dict of str to ndarray of float32
+            By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features).
+        """
+        scaled = self.scaled(windows)
+        out = {}
+        for view in self.views:
+            with torch.inference_mode():
+                x = self.scalers[view.name].inverse_transform(self.stacks[view.name](scaled[view.name])).numpy()
+            out[view.name] = x.reshape(len(x), -1, self.n_times) if view.is_raw else x
+        return out
+
+    def predict_proba(self, windows: Windows) -> NDArray[np.float64]:
+        """Probability of each class, shape (n_windows, n_classes), from the head on the codes.
+
+        Raises
+        ------
+        EegdaeError
+            If the run had no labels, or the windows do not fit.
+        """
+        if self.head is None:
+            raise EegdaeError("head: the run was trained without labels, so it cannot tell classes")
+        return head_proba(self.head, self.transform(windows))
+
+    def predict(self, windows: Windows) -> NDArray[np.str_]:
+        """Label of each window, shape (n_windows,)."""
+        return np.asarray(self.classes)[self.predict_proba(windows).argmax(1)]
+
+    def scaled(self, windows: Windows) -> dict[str, Tensor]:
+        """Aligned and scaled features by view, what the stacks take."""
+        windows = self.fit_channels(windows)
+        features = compute_views(windows, self.views, alignment=self.alignment)
+        observed = observed_features(windows)
+        return {
+            view.name: self.scalers[view.name].transform(features[view.name], observed if view.is_raw else None)
+            for view in self.views
+        }
+
+    def fit_channels(self, windows: Windows) -> Windows:
+        """Bring windows into the model's order of channels, or say what does not fit.
+
+        Raises
+        ------
+        EegdaeError
+            Names the channels, rate, unit or length that differ.
+        """
+        missing = [name for name in self.ch_names if name not in windows.ch_names]
+        extra = [name for name in windows.ch_names if name not in self.ch_names]
+        if missing or extra:
+            parts = [f"misses {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(extra)
+            raise EegdaeError(f"data: channels differ from the run's {', '.join(self.ch_names)}: {'; '.join(parts)}")
+        if windows.sfreq != self.sfreq:
+            raise EegdaeError(
+                f"data: sampling rate is {windows.sfreq:g} Hz, the run's is {self.sfreq:g} Hz; "
+                f"set data.prepare.sfreq={self.sfreq:g}"
+            )
+        order = [windows.ch_names.index(name) for name in self.ch_names]
+        units = tuple(windows.units[i] for i in order)
+        for name, unit, trained in zip(self.ch_names, units, self.units, strict=True):
+            if unit != trained:
+                raise EegdaeError(f"data: unit of channel {name} is {unit!r}, the run's is {trained!r}")
+        if windows.n_times != self.n_times:
+            raise EegdaeError(
+                f"windows.size: {windows.n_times} samples a window, the run's have {self.n_times} "
+                f"({self.n_times / self.sfreq:g} s)"
+            )
+        if order == list(range(len(order))):
+            return windows
+        return replace(
+            windows,
+            x=windows.x[:, order],
+            mask=None if windows.mask is None else windows.mask[:, order],
+            ch_names=self.ch_names,
+            units=units,
+            ch_pos=None if windows.ch_pos is None else windows.ch_pos[order],
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything as plain data and tensors; `from_state` makes the same model of it."""
+        return {
+            "views": [
+                {
+                    "name": v.name,
+                    "measure": v.measure,
+                    "bands": {k: list(b) for k, b in v.bands.items()} if v.bands else None,
+                    "hidden": list(v.hidden) if v.hidden else None,
+                }
+                for v in self.views
+            ],
+            "scalers": {name: {"center": s.center, "scale": s.scale} for name, s in self.scalers.items()},
+            "stacks": {
+                name: {"config": s.config, "state": dict(s.state_dict())} for name, s in self.stacks.items()
+            },
+            "sfreq": self.sfreq,
+            "n_times": self.n_times,
+            "ch_names": list(self.ch_names),
+            "units": list(self.units),
+            "classes": list(self.classes),
+            "alignment": self.alignment,
+            "corruption": self.corruption,
+            "head": _head_state(self.head),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> CodeModel:
+        """Make a model from `state`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, RuntimeError
+            If a part is missing or does not fit; `eegdae.run.read_model` makes one line of it.
+        """
+        views = tuple(
+            View(
+                v["name"],
+                v["measure"],
+                {k: (float(b[0]), float(b[1])) for k, b in v["bands"].items()} if v["bands"] else None,
+                tuple(v["hidden"]) if v["hidden"] else None,
+            )
+            for v in state["views"]
+        )
+        stacks = {}
+        for name, part in state["stacks"].items():
+            stack = StackedAutoencoder(**part["config"])
+            stack.load_state_dict(part["state"])
+            stacks[name] = stack.requires_grad_(False).eval()
+        return cls(
+            views=views,
+            scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
+            stacks=stacks,
+            sfreq=float(state["sfreq"]),
+            n_times=int(state["n_times"]),
+            ch_names=tuple(state["ch_names"]),
+            units=tuple(state["units"]),
+            classes=tuple(state["classes"]),
+            alignment=state["alignment"],
+            corruption=state["corruption"],
+            head=_head_from(state["head"]),
+        )
+
+
+def head_proba(head: LogisticHead | CodeClassifier, codes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Class probabilities of codes under either kind of head: (n_rows, n_codes) -> (n_rows, n_classes)."""
+    if isinstance(head, LogisticHead):
+        return head.predict_proba(codes)
+    with torch.inference_mode():
+        logits = head({"x": torch.as_tensor(codes, dtype=torch.float32)})
+    return softmax(logits.double().numpy())
+
+
+def observed_features(windows: Windows) -> Tensor | None:
+    """Mask of the raw view's features, shape (n_windows, n_features); None where all was observed."""
+    return None if windows.mask is None else torch.from_numpy(np.ascontiguousarray(windows.mask)).flatten(1)
+
+
+def _head_state(head: LogisticHead | CodeClassifier | None) -> dict[str, Any] | None:
+    if head is None:
+        return None
+    if isinstance(head, LogisticHead):
+        return {"kind": "logistic", **{name: torch.from_numpy(v) for name, v in head.state().items()}}
+    widths = [linear.out_features for linear in head.head]
+    n_codes = len(head.code_mean)
+    return {"kind": "mlp", "n_codes": n_codes, "widths": widths, "state": dict(head.state_dict())}
+
+
+def _head_from(state: Mapping[str, Any] | None) -> LogisticHead | CodeClassifier | None:
+    if state is None:
+        return None
+    if state["kind"] == "logistic":
+        return LogisticHead.from_state(state)
+    widths = state["widths"]
+    width = widths[0] if len(widths) > 1 else 0
+    head = CodeClassifier({"x": PassThrough(state["n_codes"])}, n_outputs=widths[-1], width=width)
+    head.load_state_dict(state["state"])
+    return head.requires_grad_(False).eval()

@@ -1,0 +1,179 @@
+"""What the autoencoder has to undo: ``corrupt(x) -> (corrupted x, touched)``, one class a kind.
+
+A corruption is data: its kind, its options and, once `fitted`, the statistics of the clean training input
+of the layer that it corrupts. ``level`` is its one number: 0 is the identity, more is noisier.
+The unit draw does not depend on the level, so models that differ in level see the same noise scaled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from eegdae.errors import EegdaeError
+from eegdae.randomness import Keys
+
+
+@dataclass(frozen=True, eq=False)
+class Corruption:
+    """What all kinds share; use one of the classes below.
+
+    Parameters
+    ----------
+    clip : bool
+        Keep the corrupted input inside the training range of each feature.
+    """
+
+    clip: bool = False
+    low: Tensor | None = dataclasses.field(default=None, repr=False)
+    high: Tensor | None = dataclasses.field(default=None, repr=False)
+
+    largest_level: ClassVar[float] = float("inf")
+
+    def check_level(self, level: float, key: str = "corruption.level") -> None:
+        """Refuse a level that this kind cannot have.
+
+        Raises
+        ------
+        EegdaeError
+            If ``level`` is not a number in ``[0, largest_level]``.
+        """
+        if not 0.0 <= level <= self.largest_level:
+            bound = "0 or more" if self.largest_level == float("inf") else f"0 to {self.largest_level:g}"
+            raise EegdaeError(f"{key}={level}: the level of {type(self).__name__} must be {bound}")
+
+    def fitted(self, x: Tensor, observed: Tensor | None = None) -> Self:
+        """Return a copy that knows the statistics of the clean training input.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n_rows, n_features)
+            Clean training input of the layer.
+        observed : Tensor of bool or None, shape (n_rows, n_features)
+            True where ``x`` was observed.
+
+        Returns
+        -------
+        Corruption
+            The same kind with ``low`` and ``high``, shape (n_features,), and what else the kind needs.
+        """
+        if observed is None:
+            low, high = x.amin(0), x.amax(0)
+        else:
+            low = x.masked_fill(~observed, float("inf")).amin(0).nan_to_num(posinf=0.0)
+            high = x.masked_fill(~observed, -float("inf")).amax(0).nan_to_num(neginf=0.0)
+        return dataclasses.replace(self, low=low, high=high)
+
+    def corrupt(
+        self, x: Tensor, *, level: float | Tensor, keys: Keys, observed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Corrupt clean rows.
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., n_rows, n_features)
+            Clean input, scaled.
+        level : float or Tensor of shape (n_models, 1, 1)
+            How much; 0 gives ``x`` back.
+        keys : Keys
+            Which draws; one a row.
+        observed : Tensor of bool or None, shape (n_rows, n_features)
+            True where ``x`` was observed; the others are left as they are.
+
+        Returns
+        -------
+        x_corrupted : Tensor, shape of ``x`` (broadcast with ``level``)
+            The corrupted input.
+        touched : Tensor of bool, same shape
+            True where the corruption changed something.
+        """
+        corrupted, touched = self._draw(x, level, keys)
+        if self.clip:
+            low, high = self._statistic(self.low), self._statistic(self.high)
+            corrupted = torch.where(touched, corrupted.clamp(low, high), corrupted)
+        if observed is not None:
+            corrupted, touched = torch.where(observed, corrupted, x), touched & observed
+        return corrupted, touched
+
+    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+        raise TypeError("use Gaussian, Masking or SaltAndPepper")
+
+    @staticmethod
+    def _statistic(value: Tensor | None) -> Tensor:
+        if value is None:
+            raise EegdaeError("corruption: it has no statistics of the training input; call fitted(x) first")
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(Corruption):
+    """Add normal noise: ``x + level * sd * n``, with sd that of the clean training input of the layer.
+
+    Parameters
+    ----------
+    clip : bool
+        Keep the result inside the training range of each feature.
+    per_feature : bool
+        One sd for each feature instead of one over all (root mean square of the features' sd).
+
+    References
+    ----------
+    Vincent et al., JMLR 11:3371 (2010), section 3.3.
+    """
+
+    per_feature: bool = False
+    sd: Tensor | None = dataclasses.field(default=None, repr=False)
+
+    def fitted(self, x: Tensor, observed: Tensor | None = None) -> Self:
+        """Return a copy that knows sd, minimum and maximum of the clean training input ``x``."""
+        if observed is None:
+            variance = x.var(0, correction=0)
+        else:
+            count = observed.sum(0).clamp(min=1)
+            mean = (x * observed).sum(0) / count
+            variance = (((x - mean) * observed) ** 2).sum(0) / count
+        sd = (variance if self.per_feature else variance.mean()).sqrt()
+        return dataclasses.replace(super().fitted(x, observed), sd=sd)
+
+    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+        scale = level * self._statistic(self.sd)
+        noise = keys.normal("corruption", x.shape[-1]).to(x) * scale
+        return x + noise, noise.expand(torch.broadcast_shapes(x.shape, noise.shape)) != 0
+
+
+@dataclass(frozen=True, eq=False)
+class Masking(Corruption):
+    """Set a share ``level`` of the entries to 0.
+
+    References
+    ----------
+    Vincent et al., JMLR 11:3371 (2010), section 3.3.
+    """
+
+    largest_level: ClassVar[float] = 1.0
+
+    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+        touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
+        return x.masked_fill(touched, 0.0), touched.expand(torch.broadcast_shapes(x.shape, touched.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class SaltAndPepper(Corruption):
+    """Set a share ``level`` of the entries to the feature's training minimum or maximum, half each.
+
+    References
+    ----------
+    Vincent et al., JMLR 11:3371 (2010), section 3.3.
+    """
+
+    largest_level: ClassVar[float] = 1.0
+
+    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+        touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
+        salt = keys.uniform("salt", x.shape[-1]).to(x.device) < 0.5
+        grain = torch.where(salt, self._statistic(self.high), self._statistic(self.low)).to(x)
+        return torch.where(touched, grain, x), touched.expand(torch.broadcast_shapes(x.shape, touched.shape))

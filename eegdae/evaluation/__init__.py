@@ -1,0 +1,1 @@
+"""Splits and their audit, baselines, heads, metrics, statistics."""

@@ -1,0 +1,408 @@
+"""One fold: fit everything on its training rows, judge every representation on its test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eegdae.coder import head_proba
+from eegdae.corruption import Corruption
+from eegdae.evaluation.baselines import fit_pca, pca_codes
+from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
+from eegdae.evaluation.splits import Fold
+from eegdae.features import Scaler, View
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.training import (
+    CheckpointStore,
+    ClassifierSpec,
+    FitSpec,
+    Optimizer,
+    Schedule,
+    fit_classifier,
+    fit_many,
+)
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """The head that all representations are judged with.
+
+    Parameters
+    ----------
+    kind : str
+        ``logistic`` or ``mlp``.
+    C, max_iter
+        Of the logistic regression.
+    width, dropout, epochs, batch_size, optimizer
+        Of the multilayer perceptron, see `ClassifierSpec`.
+    """
+
+    kind: str = "logistic"
+    C: float = 1.0
+    max_iter: int = 1000
+    width: int = 64
+    dropout: float = 0.2
+    epochs: int = 30
+    batch_size: int = 128
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(frozen=True)
+class FinetuneSpec:
+    """How the encoders are trained on with a head and the labels; ``level`` is the noise on their input."""
+
+    epochs: int = 20
+    batch_size: int = 128
+    level: float = 0.0
+    width: int = 0
+    dropout: float = 0.0
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Everything that turns features into models and verdicts, data and split apart.
+
+    Parameters
+    ----------
+    views : tuple of View
+        Blocks of features.
+    hidden : tuple of int
+        Widths of a stack whose view has none of its own.
+    scaler : str
+        See `Scaler`.
+    corruption, level, schedule, network
+        See `FitSpec`.
+    head : HeadSpec
+        What judges.
+    finetune : FinetuneSpec or None
+        None: encoders stay as pretraining left them.
+    seed : int
+        Of every random draw.
+    """
+
+    views: tuple[View, ...]
+    hidden: tuple[int, ...]
+    scaler: str
+    corruption: Corruption
+    level: float
+    schedule: Schedule
+    network: Mapping[str, str]
+    head: HeadSpec
+    finetune: FinetuneSpec | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """All rows, before any split.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor, shape (n_rows, n_features of the view)
+        Unscaled, by view.
+    target : ndarray of int, shape (n_rows,)
+        Class numbers, -1 = none.
+    n_classes, n_chans : int
+        How many.
+    observed : Tensor of bool or None, shape (n_rows, n_chans n_times)
+        Of the raw view.
+    extra : mapping of str to Tensor, shape (n_rows, n_inputs)
+        Further representations to judge as they are, standardised like all others.
+    """
+
+    features: Mapping[str, Tensor]
+    target: NDArray[np.int64]
+    n_classes: int
+    n_chans: int
+    observed: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Scalers and stacks fitted on some rows: of the denoising model and of those it is compared with.
+
+    ``stacks`` is ``{"codes": {view: stack}, "autoencoder": ..., "random_encoder": ...}``.
+    """
+
+    scalers: Mapping[str, Scaler]
+    stacks: Mapping[str, Mapping[str, StackedAutoencoder]]
+    history: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What one fold found on its test rows: codes, class probabilities by representation, reconstructions by view;
+    and the loss of every epoch."""
+
+    codes: NDArray[np.float32]
+    proba: dict[str, NDArray[np.float64]]
+    reconstructions: dict[str, Reconstruction]
+    history: list[dict[str, Any]]
+
+
+def fit_models(
+    data: Data,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    fold: int,
+    compare: bool = True,
+    checkpoints: CheckpointStore | None = None,
+) -> Fitted:
+    """Fit scalers and stacks on some rows.
+
+    Parameters
+    ----------
+    data : Data
+        All rows.
+    rows : ndarray of int
+        Those to fit on; no other row is looked at.
+    recipe : Recipe
+        How.
+    fold : int
+        What the random draws depend on.
+    compare : bool
+        Also fit the level-0 and the untrained network.
+    checkpoints : CheckpointStore or None
+        Where interrupted fits are kept.
+
+    Returns
+    -------
+    Fitted
+        By model and view.
+    """
+    at = torch.from_numpy(rows)
+    scalers, specs = {}, []
+    for view in recipe.views:
+        x = data.features[view.name][at]
+        observed = data.observed[at] if data.observed is not None and view.is_raw else None
+        groups = data.n_chans if view.is_raw else None
+        scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
+        spec = FitSpec(
+            x=scalers[view.name].transform(x, observed),
+            rows=at,
+            hidden=view.hidden or recipe.hidden,
+            corruption=recipe.corruption,
+            level=recipe.level,
+            schedule=recipe.schedule,
+            seed=recipe.seed,
+            fold=fold,
+            view=view.name,
+            observed=observed,
+            network=recipe.network,
+        )
+        specs.append(spec)
+        if compare:
+            if recipe.level != 0:
+                specs.append(replace(spec, level=0.0, name="autoencoder"))
+            untrained = replace(recipe.schedule, pretrain="none")
+            specs.append(replace(spec, schedule=untrained, name="random_encoder"))
+    stacks: dict[str, dict[str, StackedAutoencoder]] = {}
+    results = fit_many(specs, checkpoints=checkpoints)
+    for result in results:
+        stacks.setdefault(result.spec.name, {})[result.spec.view] = result.model
+    if compare and recipe.level == 0:
+        stacks["autoencoder"] = stacks["codes"]
+    return Fitted(scalers, stacks, [row for result in results for row in result.history])
+
+
+def fit_head(
+    x: NDArray[Any],
+    data: Data,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    fold: int,
+    name: str,
+    checkpoints: CheckpointStore | None = None,
+) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]]]:
+    """Fit the recipe's head on one representation of labelled rows.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_rows, n_inputs)
+        The representation of ``rows``.
+    data, rows, recipe, fold, checkpoints
+        As for `fit_models`.
+    name : str
+        Of the representation.
+
+    Returns
+    -------
+    head : LogisticHead or CodeClassifier
+        Fitted.
+    history : list of dict
+        Loss of every epoch; empty for the logistic head.
+    """
+    y, spec = data.target[rows], recipe.head
+    if spec.kind == "logistic":
+        return LogisticHead.fit(x, y, n_classes=data.n_classes, C=spec.C, max_iter=spec.max_iter), []
+    fit = ClassifierSpec(
+        views={"x": torch.as_tensor(x, dtype=torch.float32)},
+        target=torch.from_numpy(y),
+        rows=torch.from_numpy(rows),
+        encoders={"x": PassThrough(x.shape[1])},
+        n_outputs=data.n_classes,
+        train_encoder=False,
+        width=spec.width,
+        dropout=spec.dropout,
+        epochs=spec.epochs,
+        batch_size=spec.batch_size,
+        optimizer=spec.optimizer,
+        checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        seed=recipe.seed,
+        fold=fold,
+        name=f"head.{name}",
+    )
+    return fit_classifier(fit, checkpoints=checkpoints)
+
+
+def judge_fold(
+    data: Data, fold: Fold, number: int, recipe: Recipe, *, checkpoints: CheckpointStore | None = None
+) -> Verdict:
+    """Fit on the training rows of a fold and tell the classes of its test rows, by every representation.
+
+    Parameters
+    ----------
+    data : Data
+        All rows.
+    fold : Fold
+        Which to train on, which to test.
+    number : int
+        Of the fold.
+    recipe : Recipe
+        How.
+    checkpoints : CheckpointStore or None
+        Where interrupted fits are kept.
+
+    Returns
+    -------
+    Verdict
+        Of the test rows, in their order.
+    """
+    fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
+    train, test = (_scaled(data, side, recipe, fitted.scalers) for side in (fold.train, fold.test))
+    represented = {
+        name: (encode(fitted.stacks[name], train), encode(fitted.stacks[name], test))
+        for name in ("codes", "autoencoder", "random_encoder")
+    }
+    n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
+    wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
+    represented["raw"] = wide_train.numpy(), wide_test.numpy()
+    represented["pca"] = pca_codes(train, test, n_codes)
+    if len(recipe.views) > 1:
+        joint = fit_pca(wide_train, sum(n_codes.values()))
+        represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
+    for name, x in data.extra.items():
+        represented[name] = x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
+
+    labelled = data.target[fold.train] >= 0
+    rows, history, proba = fold.train[labelled], list(fitted.history), {}
+    for name, (x_train, x_test) in represented.items():
+        head, losses = fit_head(
+            x_train[labelled], data, rows, recipe, fold=number, name=name, checkpoints=checkpoints
+        )
+        proba[name] = head_proba(head, x_test)
+        history += losses
+    if recipe.finetune:
+        for name, start in (("finetuned", "codes"), ("supervised", "random_encoder")):
+            views = {view: x[torch.from_numpy(labelled)] for view, x in train.items()}
+            spec = _finetune_spec(data, views, rows, fitted.stacks[start], recipe, number, name)
+            model, losses = fit_classifier(spec, checkpoints=checkpoints)
+            with torch.inference_mode():
+                proba[name] = softmax(model(test).double().numpy())
+            history += losses
+    proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
+    reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
+    return Verdict(represented["codes"][1], proba, reconstructions, history)
+
+
+def reconstruct(
+    data: Data, train: NDArray[np.int64], test: NDArray[np.int64], fitted: Fitted, recipe: Recipe, *, fold: int
+) -> dict[str, Reconstruction]:
+    """Corrupt and bring back some rows, view by view, with what was fitted on the training rows.
+
+    Parameters
+    ----------
+    data, recipe, fold
+        As for `fit_models`.
+    train, test : ndarray of int
+        Rows that the models were fitted on, and rows to bring back.
+    fitted : Fitted
+        The models.
+
+    Returns
+    -------
+    dict of str to Reconstruction
+        By view.
+    """
+    scaled = [_scaled(data, rows, recipe, fitted.scalers) for rows in (train, test)]
+    return {
+        view.name: compare_reconstructions(
+            scaled[0][view.name],
+            scaled[1][view.name],
+            rows=test,
+            stacks={m: fitted.stacks[m][view.name] for m in ("codes", "autoencoder") if m in fitted.stacks},
+            corruption=recipe.corruption,
+            level=recipe.level,
+            key=(recipe.seed, fold, view.name),
+            observed=data.observed[torch.from_numpy(test)] if data.observed is not None and view.is_raw else None,
+        )
+        for view in recipe.views
+    }
+
+
+def encode(stacks: Mapping[str, StackedAutoencoder], scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
+    """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
+    with torch.inference_mode():
+        return torch.cat([stacks[view].encode(x) for view, x in scaled.items()], 1).numpy()
+
+
+def _scaled(
+    data: Data, rows: NDArray[np.int64], recipe: Recipe, scalers: Mapping[str, Scaler]
+) -> dict[str, Tensor]:
+    at = torch.from_numpy(rows)
+    observed = data.observed[at] if data.observed is not None else None
+    return {
+        v.name: scalers[v.name].transform(data.features[v.name][at], observed if v.is_raw else None)
+        for v in recipe.views
+    }
+
+
+def _finetune_spec(
+    data: Data,
+    views: Mapping[str, Tensor],
+    rows: NDArray[np.int64],
+    stacks: Mapping[str, StackedAutoencoder],
+    recipe: Recipe,
+    fold: int,
+    name: str,
+) -> ClassifierSpec:
+    how = recipe.finetune or FinetuneSpec()
+    return ClassifierSpec(
+        views=views,
+        target=torch.from_numpy(data.target[rows]),
+        rows=torch.from_numpy(rows),
+        encoders=stacks,
+        n_outputs=data.n_classes,
+        corruption=recipe.corruption,
+        level=how.level,
+        width=how.width,
+        dropout=how.dropout,
+        epochs=how.epochs,
+        batch_size=how.batch_size,
+        optimizer=how.optimizer,
+        checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        seed=recipe.seed,
+        fold=fold,
+        name=name,
+    )

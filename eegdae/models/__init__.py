@@ -1,0 +1,19 @@
+"""Networks and losses: ``nn.Module`` and pure functions, no training and no files."""
+
+from __future__ import annotations
+
+from eegdae.models.classifier import CodeClassifier
+from eegdae.models.losses import LOSSES, bce, cross_entropy, mse
+from eegdae.models.stack import ACTIVATIONS, DenseLayer, PassThrough, StackedAutoencoder
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "CodeClassifier",
+    "DenseLayer",
+    "PassThrough",
+    "StackedAutoencoder",
+    "bce",
+    "cross_entropy",
+    "mse",
+]

@@ -1,0 +1,23 @@
+"""Where signals come from: one module a source, all of which return `Recording`."""
+
+from __future__ import annotations
+
+from eegdae.recordings.catalogue import cache_dir, data_dir, describe, fetch, get
+from eegdae.recordings.load import SOURCES, Source, load_recordings, read_recordings
+from eegdae.recordings.recording import Annotation, Recording, as_recording, check_alike
+
+__all__ = [
+    "SOURCES",
+    "Annotation",
+    "Recording",
+    "Source",
+    "as_recording",
+    "cache_dir",
+    "check_alike",
+    "data_dir",
+    "describe",
+    "fetch",
+    "get",
+    "load_recordings",
+    "read_recordings",
+]

@@ -1,0 +1,99 @@
+"""Is a file whole, and what its name says? What MNE reads without complaint but should not be trusted."""
+
+from __future__ import annotations
+
+import gzip
+import mmap
+import struct
+import zlib
+from pathlib import Path
+
+from eegdae.errors import EegdaeError
+
+_EDF_MAGIC = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI"}
+_SAMPLE_BYTES = {".edf": 2, ".bdf": 3}
+
+
+def check_intact(path: Path) -> None:
+    """Refuse a file that is missing, empty, cut off, or not what its name says.
+
+    EDF and BDF: the header tells how many bytes must follow; MNE only warns when they do not. FIF: every tag
+    must be whole, up to the one that ends the file. Other formats are left to MNE.
+
+    Parameters
+    ----------
+    path : Path
+        A file (or, for formats that are folders, a folder).
+
+    Raises
+    ------
+    EegdaeError
+        Names the file, and for a file that was cut off the expected and the found number of bytes.
+    """
+    if not path.exists():
+        raise EegdaeError(f"{path}: no such file")
+    if path.is_dir():
+        return
+    if path.stat().st_size == 0:
+        raise EegdaeError(f"{path}: the file is empty")
+    suffix = path.suffix.lower()
+    if suffix in _EDF_MAGIC:
+        _check_edf(path, suffix)
+    elif path.name.lower().endswith((".fif", ".fif.gz")):
+        _check_fif(path)
+
+
+def _check_edf(path: Path, suffix: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(256)
+        kind = suffix[1:].upper()
+        if head[:8] != _EDF_MAGIC[suffix]:
+            raise EegdaeError(f"{path}: is not an {kind} file: it begins with {head[:8]!r}")
+        try:
+            # EDF specification: bytes 184, 236, 252 hold header length, number of records, number of signals.
+            n_header, n_records, n_signals = int(head[184:192]), int(head[236:244]), int(head[252:256])
+            file.seek(256 + 216 * n_signals)
+            per_signal = [int(file.read(8)) for _ in range(n_signals)]
+        except ValueError as error:
+            raise EegdaeError(f"{path}: its {kind} header is damaged or cut off") from error
+    if n_records < 0:  # -1: the recorder did not say, which the specification allows
+        return
+    expected = n_header + n_records * sum(per_signal) * _SAMPLE_BYTES[suffix]
+    found = path.stat().st_size
+    if found < expected:
+        raise EegdaeError(
+            f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"
+        )
+
+
+def _check_fif(path: Path) -> None:
+    try:
+        content: bytes | mmap.mmap
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(path.read_bytes())
+        else:
+            with path.open("rb") as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (EOFError, OSError, zlib.error) as error:
+        raise EegdaeError(f"{path}: was cut off or is damaged: {error}") from error
+    # A FIF file is a chain of tags (kind, type, size, next), big endian; kind 100 (file id) comes first, and
+    # next is 0 (the tag that follows), a position, or -1 (the end).
+    position, n_bytes, seen = 0, len(content), 0
+    while True:
+        if position + 16 > n_bytes:
+            raise EegdaeError(
+                f"{path}: was cut off: a tag is expected at byte {position}, the file has {n_bytes}"
+            )
+        kind, _, size, following = struct.unpack_from(">iIii", content, position)
+        if seen == 0 and kind != 100:
+            raise EegdaeError(f"{path}: is not a FIF file: it begins with {content[:8]!r}")
+        end = position + 16 + size
+        if size < 0 or end > n_bytes:
+            raise EegdaeError(
+                f"{path}: was cut off: a tag ends at byte {end}, the file has {n_bytes}; get it anew"
+            )
+        if following == -1:
+            return
+        if following < 0 or 0 < following <= position:
+            raise EegdaeError(f"{path}: is damaged: its tags do not follow one another at byte {position}")
+        position, seen = (following or end), seen + 1

@@ -1,0 +1,89 @@
+"""Plain names of representations, metrics and measures, the same in every table and figure."""
+
+from __future__ import annotations
+
+REPRESENTATIONS: dict[str, tuple[str, str]] = {
+    "codes": ("denoising codes", "the trained network's codes, frozen"),
+    "finetuned": ("fine-tuned encoder", "the codes after the encoder went on learning with the classes"),
+    "raw": ("scaled features", "the features themselves, without any reduction"),
+    "pca": ("PCA", "principal components of the same dimension as the codes, view by view"),
+    "pca_joint": (
+        "PCA of all views",
+        "principal components of all views side by side, same dimension as the codes",
+    ),
+    "random_encoder": ("untrained encoder", "the same network with its first random weights"),
+    "autoencoder": ("plain autoencoder", "the same network trained at level 0, without corruption"),
+    "supervised": (
+        "supervised network",
+        "the same network trained with the classes from its first random weights",
+    ),
+    "eigenvalue_ratio": (
+        "eigenvalue ratio",
+        "one number: log of smallest over largest covariance eigenvalue",
+    ),
+    "chance": ("chance", "a guess that knows only how often each class occurs"),
+}
+"""Representation -> (plain name, one line on what it is)."""
+
+METRICS: dict[str, str] = {
+    "balanced_accuracy": "balanced accuracy",
+    "roc_auc": "ROC-AUC",
+}
+"""Metric -> plain name."""
+
+MEASURES: dict[str, str] = {
+    "pearson": "Pearson correlation",
+    "plv": "PLV",
+    "pli": "PLI",
+    "wpli": "wPLI",
+}
+"""Connectivity measure -> plain name, where it differs from the key."""
+
+
+def representation_name(key: str) -> str:
+    """Give a representation its plain name.
+
+    Parameters
+    ----------
+    key : str
+        As in ``metrics.json``.
+
+    Returns
+    -------
+    str
+        The plain name; for one that is not listed, its key with spaces.
+    """
+    return REPRESENTATIONS[key][0] if key in REPRESENTATIONS else key.replace("_", " ")
+
+
+def metric_name(key: str, *, transductive: bool = False) -> str:
+    """Give a metric its plain name.
+
+    Parameters
+    ----------
+    key : str
+        As in ``metrics.json``.
+    transductive : bool
+        Whether unlabelled test windows were used.
+
+    Returns
+    -------
+    str
+        The plain name, followed by ``", transductive"`` where it applies.
+    """
+    return METRICS.get(key, key.replace("_", " ")) + (", transductive" if transductive else "")
+
+
+def measure_name(key: str) -> str:
+    """Give a connectivity measure its plain name.
+
+    Parameters
+    ----------
+    key : str
+        As in the configuration.
+
+    Returns
+    -------
+    str
+    """
+    return MEASURES.get(key, key.replace("_", " "))

@@ -1,0 +1,114 @@
+"""The verdict of a run: its codes beside every baseline, in a sentence, a table and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eegdae.reporting.figures_scores import confusion, metric_bars
+from eegdae.reporting.html import Block, FigureBlock, Strong, Table, Text
+from eegdae.reporting.names import REPRESENTATIONS, metric_name, representation_name
+from eegdae.reporting.report_data import Metrics, ReportData
+from eegdae.reporting.tables import interval
+
+_NONE = float("-inf")
+_COMPARED = ("raw", "pca", "random_encoder", "autoencoder", "chance")
+
+
+def verdict(data: ReportData) -> list[Block]:
+    """Say how good the codes are.
+
+    Parameters
+    ----------
+    data : ReportData
+
+    Returns
+    -------
+    list of blocks
+        One sentence, the table of representations, the notes, a figure a metric and the confusion matrix.
+    """
+    if not data.metrics:
+        return []
+    names = list(dict.fromkeys(metric for values in data.metrics.values() for metric in values))
+    table = metrics_table(data.metrics, transductive=data.transductive)
+    blocks: list[Block] = [Text(_sentence(data, names[0])), table]
+    notes = list(data.metric_notes)
+    if data.transductive:
+        notes.append(
+            "transductive: unlabelled windows of the test groups were used; new groups must bring some too."
+        )
+    blocks.append(Text(*notes))
+    scored = [name for name in names if any(_mean(values, name) > _NONE for values in data.metrics.values())]
+    for name in scored:
+        blocks.append(
+            FigureBlock(
+                figure=metric_bars(data.metrics, metric=name, transductive=data.transductive),
+                name=f"metrics_{name}",
+                caption="Dot: mean over held-out groups; line: 95 % bootstrap interval "
+                "over groups. Every representation had the same scaler, folds and classifier.",
+                alt=f"{metric_name(name)} of each representation with its interval and the chance level",
+            )
+        )
+    if data.confusion is not None:
+        blocks.append(
+            FigureBlock(
+                figure=confusion(data.confusion, classes=data.classes, transductive=data.transductive),
+                name="confusion",
+                caption="Held-out windows of all folds, classified from the codes. Colour and percentage: "
+                "share of the true class; below it, the number of windows.",
+                alt="confusion matrix of true against predicted classes",
+            )
+        )
+    return blocks
+
+
+def _sentence(data: ReportData, metric: str) -> str:
+    name = metric_name(metric, transductive=data.transductive)
+    codes = data.metrics.get("codes", {}).get(metric, {})
+    mean = codes.get("mean")
+    if mean is None:
+        return f"This run has no {name} for its codes."
+    others = {key: _mean(data.metrics.get(key, {}), metric) for key in _COMPARED}
+    gaps = [
+        f"{interval({'mean': mean - other}, signed=True)} against {representation_name(key)}"
+        for key, other in others.items()
+        if other > _NONE
+    ]
+    return f"The denoising codes reach a {name} of {interval(codes)}: {', '.join(gaps)}."
+
+
+def metrics_table(metrics: Metrics, *, transductive: bool = False) -> Table:
+    """Set every representation beside the others, the best of each metric in bold.
+
+    Parameters
+    ----------
+    metrics : mapping
+        As in ``metrics.json``.
+    transductive : bool
+        Whether unlabelled test windows were used; said in every column that holds a figure.
+
+    Returns
+    -------
+    Table
+        Mean and interval of each metric; representations in the order given, chance last.
+    """
+    keys = sorted(metrics, key=lambda key: key == "chance")
+    names = list(dict.fromkeys(metric for key in keys for metric in metrics[key]))
+    best = {name: max((_mean(metrics[key], name) for key in keys), default=_NONE) for name in names}
+    rows = []
+    for key in keys:
+        cells = [representation_name(key)]
+        for name in names:
+            text = interval(metrics[key].get(name, {}))
+            cells.append(Strong(text) if _mean(metrics[key], name) == best[name] else text)
+        rows.append([*cells, REPRESENTATIONS.get(key, ("", ""))[1]])
+    header = [
+        "representation",
+        *(metric_name(name, transductive=transductive) for name in names),
+        "what it is",
+    ]
+    return Table(header=header, rows=rows, caption="Mean over held-out groups [95 % interval], best in bold")
+
+
+def _mean(values: Mapping[str, Mapping[str, float | None]], metric: str) -> float:
+    mean = values.get(metric, {}).get("mean")
+    return _NONE if mean is None else float(mean)

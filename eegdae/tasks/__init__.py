@@ -1,0 +1,1 @@
+"""What a command does, one file a command; composes the parts and holds no numerics."""

@@ -1,0 +1,97 @@
+"""From a configuration to windows and features: what training, extraction and classification share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from eegdae.coder import observed_features
+from eegdae.errors import EegdaeError
+from eegdae.evaluation.baselines import eigenvalue_ratio
+from eegdae.evaluation.judge import Data
+from eegdae.features import compute_views
+from eegdae.recordings import load_recordings
+from eegdae.tasks.settings import Settings
+from eegdae.windows import Windows, make_windows
+
+log = logging.getLogger("eegdae")
+
+
+def load_windows(data: Mapping[str, Any], windows: Mapping[str, Any]) -> Windows:
+    """Read recordings and cut them.
+
+    Parameters
+    ----------
+    data : mapping
+        Of `load_recordings`.
+    windows : mapping
+        Keyword arguments of `make_windows`.
+
+    Returns
+    -------
+    Windows
+        All of them.
+    """
+    recordings = load_recordings(data)
+    cut = make_windows(recordings, classes=data.get("classes"), **windows)
+    n_subjects = cut.metadata["subject"].nunique()
+    log.info(
+        f"{data.get('name', 'data')}: {len(recordings)} recordings of {n_subjects} people, {len(cut)} windows of "
+        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+    )
+    for reason, count in cut.dropped.items():
+        log.info(f"left out: {reason} ({count})")
+    return cut
+
+
+def make_data(windows: Windows, settings: Settings) -> Data:
+    """Compute the views of windows and what else is judged beside them.
+
+    Parameters
+    ----------
+    windows : Windows
+        All of them.
+    settings : Settings
+        Which views, alignment and baselines.
+
+    Returns
+    -------
+    Data
+        Unscaled: whatever is fitted is fitted inside the folds.
+    """
+    views = settings.recipe.views
+    features = compute_views(windows, views, alignment=settings.alignment)
+    extra = {name: eigenvalue_ratio(windows) for name in settings.baselines}
+    sizes = ", ".join(f"{view.name} {features[view.name].shape[1]}" for view in views)
+    log.info(f"features: {sizes}")
+    return Data(
+        features=features,
+        target=windows.metadata["target"].to_numpy(np.int64),
+        n_classes=len(windows.classes),
+        n_chans=windows.n_chans,
+        observed=observed_features(windows),
+        extra=extra,
+    )
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """Resolve a composed Hydra configuration into plain Python.
+
+    Raises
+    ------
+    EegdaeError
+        If a mandatory value is missing or an interpolation does not resolve.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        first = str(error).splitlines()[0]
+        key = getattr(error, "full_key", None) or ""
+        raise EegdaeError(f"{key}: {first}") from error
+    return {str(key): value for key, value in plain.items()}  # type: ignore[union-attr]

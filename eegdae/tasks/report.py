@@ -1,0 +1,221 @@
+"""What a training run hands to its report, gathered from the run folder and the final model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
+
+from eegdae.coder import CodeModel
+from eegdae.evaluation.judge import Data
+from eegdae.evaluation.metrics import MIN_GROUPS
+from eegdae.features import View
+from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
+from eegdae.tasks.settings import Settings
+from eegdae.windows import Windows
+
+MAX_MATRIX_BANDS = 2
+
+
+def report_data(
+    config: Mapping[str, Any],
+    settings: Settings,
+    windows: Windows,
+    data: Data,
+    model: CodeModel,
+    metrics: Mapping[str, Any],
+    history: pd.DataFrame,
+    folder: Path,
+) -> ReportData:
+    """Gather everything that the report shows.
+
+    Parameters
+    ----------
+    config, settings
+        Of the run.
+    windows, data
+        All rows.
+    model : CodeModel
+        The final model.
+    metrics, history
+        What ``metrics.json`` and ``history.csv`` hold.
+    folder : Path
+        Of the run: folds' predictions and reconstructions are read from it.
+
+    Returns
+    -------
+    ReportData
+        For `run_report`.
+    """
+    audit = json.loads((folder / "split_audit.json").read_text())["folds"]
+    codes = np.load(folder / "codes.npz")["codes"]
+    plane = PCA(2, svd_solver="full").fit(codes) if codes.shape[1] > 1 and len(codes) > 2 else None
+    labels = windows.metadata["label"].astype(str).tolist() if windows.classes else []
+    final = history[(history["fold"].astype(str) == "final") & (history["view"] != "all")]
+    transductive = settings.alignment != "none"
+    return ReportData(
+        name=settings.name,
+        summary=_summary(config, settings, windows, model),
+        metrics=metrics,
+        metric_notes=metric_notes(windows, len(audit)),
+        transductive=transductive,
+        history=final,
+        network=_network(model),
+        dropped=windows.dropped,
+        examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
+        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)],
+        scalp=_scalp(settings, windows),
+        codes2d=plane.transform(codes) if plane else None,
+        explained=tuple(plane.explained_variance_ratio_) if plane else (0.0, 0.0),
+        code_labels=labels,
+        code_subjects=windows.metadata["subject"].astype(str).tolist(),
+        codes_note="final model, in-sample: it was trained on these windows, without their labels",
+        confusion=_confusion(windows, folder, len(audit)),
+        classes=windows.classes,
+        audit=pd.DataFrame(audit) if audit else None,
+    )
+
+
+def metric_notes(windows: Windows, n_folds: int) -> list[str]:
+    """Say what must be said beside the figures: the unit of statistics, or why an interval is missing."""
+    n = windows.metadata["subject"].nunique()
+    if n_folds == 0:
+        return ["The recordings carry no labels, so nothing was judged."]
+    if n < MIN_GROUPS:
+        people = "1 person is" if n == 1 else f"{n} people are"
+        notes = [f"No intervals: {people} fewer than the {MIN_GROUPS} that a bootstrap over people needs."]
+    else:
+        notes = [f"Each of the {n} people is judged alone; figures are means over them with 95 % bootstrap intervals."]
+    return notes
+
+
+def _summary(
+    config: Mapping[str, Any], settings: Settings, windows: Windows, model: CodeModel
+) -> list[tuple[str, str]]:
+    recipe, meta = settings.recipe, windows.metadata
+    schedule = recipe.schedule
+    rows = [
+        ("data", str(settings.data.get("name", settings.data.get("path", "")))),
+        ("source", str(settings.data.get("citation") or "")),
+        ("people, recordings", f"{meta['subject'].nunique()}, {len(meta[['subject', 'session', 'run']].drop_duplicates())}"),
+        ("windows", f"{len(windows)} of {windows.n_times / windows.sfreq:g} s ({windows.n_times} samples at {windows.sfreq:g} Hz)"),
+        ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
+        ("classes", ", ".join(f"{name} {int((meta['label'] == name).sum())}" for name in windows.classes) or "none"),
+        ("views", ", ".join(f"{v.name}: {model.stacks[v.name].n_features} features to {model.stacks[v.name].n_codes} codes" for v in recipe.views)),
+        ("scaler, alignment", f"{recipe.scaler}, {settings.alignment}"),
+        ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
+        ("training", f"{schedule.pretrain}, {schedule.epochs} epochs a layer, {schedule.joint_epochs} joint, batches of {schedule.batch_size}, {schedule.optimizer.name} {dict(schedule.optimizer.options)}, loss {schedule.loss}"),
+        ("head", recipe.head.kind),
+        ("split", f"{settings.split['kind']} by {settings.split.get('by', 'subject')}"),
+        ("seed", str(config["seed"])),
+    ]  # fmt: skip
+    return [(key, value) for key, value in rows if value]
+
+
+def _network(model: CodeModel) -> list[tuple[str, str, str, int]]:
+    rows = []
+    for view in model.views:
+        for k, layer in enumerate(model.stacks[view.name].layers, 1):
+            n_in, n_out = layer.encoder.in_features, layer.encoder.out_features  # type: ignore[union-attr]
+            n_params = sum(p.numel() for p in layer.parameters())
+            rows.append((view.name, f"layer {k}", f"{n_in} → {n_out} → {n_in}", n_params))
+    return rows
+
+
+def _examples(
+    settings: Settings, windows: Windows, model: CodeModel, folder: Path, *, n_folds: int
+) -> list[SignalExample | FeatureExample]:
+    """Show rows of the first fold, that its model had not seen, and the error over all folds' test rows."""
+    places = [folder / "folds" / str(k) for k in range(n_folds)] or [folder]
+    found = [json.loads((place / "reconstruction.json").read_text()) for place in places]
+    arrays = np.load(places[0] / "reconstruction.npz")
+    over = f"the held-out windows of {n_folds} folds" if n_folds else f"{len(windows)} windows, in-sample"
+    examples: list[SignalExample | FeatureExample] = []
+    for view in settings.recipe.views:
+        errors = {
+            way: float(np.sqrt(np.mean([part[view.name][way] ** 2 for part in found])))
+            for way in ("corrupted", "reconstructed", "pca")
+        }
+        rows = {
+            w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
+        }
+        common: dict[str, Any] = {
+            "view": view.name,
+            "corruption": type(settings.recipe.corruption).__name__,
+            "level": settings.recipe.level,
+            "errors": errors,
+            "errors_over": over,
+            "errors_unit": "training sd" if settings.recipe.scaler == "standard" else "scaled units",
+        }
+        if view.is_raw:
+            scaler = model.scalers[view.name]
+            back = {
+                w: scaler.inverse_transform(torch.from_numpy(x[len(x) // 2])).numpy().reshape(windows.n_chans, -1)
+                for w, x in rows.items()
+            }
+            examples.append(
+                SignalExample(
+                    **back, **common, ch_names=windows.ch_names, units=windows.units, sfreq=windows.sfreq
+                )
+            )
+        else:
+            examples.append(FeatureExample(**rows, **common, unit=common["errors_unit"]))
+    return examples
+
+
+def _matrices(view: View, windows: Windows, data: Data, model: CodeModel) -> list[MatrixExample]:
+    """Mean matrices of the classes in the bands that differ most between them, and their reconstructions."""
+    if view.is_raw or view.measure == "power" or not windows.classes:
+        return []
+    x, scaler = data.features[view.name], model.scalers[view.name]
+    with torch.inference_mode():
+        back = scaler.inverse_transform(model.stacks[view.name](scaler.transform(x)))
+    n_bands = len(view.bands or ())
+    means = np.stack([view.matrices(x[torch.from_numpy(data.target == k)], windows.n_chans).mean(0) for k in range(data.n_classes)])  # fmt: skip
+    found = np.stack([view.matrices(back[torch.from_numpy(data.target == k)], windows.n_chans).mean(0) for k in range(data.n_classes)])  # fmt: skip
+    spread = means.std(0).reshape(n_bands, -1).mean(1)
+    names = [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (view.bands or {}).items()]
+    return [
+        MatrixExample(
+            mean=means[:, b],
+            reconstructed=found[:, b],
+            classes=windows.classes,
+            ch_names=windows.ch_names,
+            measure=view.measure,
+            band=names[b],
+        )
+        for b in sorted(np.argsort(-spread)[:MAX_MATRIX_BANDS].tolist())
+    ]
+
+
+def _scalp(settings: Settings, windows: Windows) -> ScalpExample | None:
+    """Mean log power of each class and band, where electrodes have positions; never aligned, so in its unit."""
+    views = [view for view in settings.recipe.views if view.measure == "power"]
+    if windows.ch_pos is None or not views or not windows.classes:
+        return None
+    power = views[0].features(windows).numpy().reshape(len(windows), -1, windows.n_chans)
+    target = windows.metadata["target"].to_numpy()
+    return ScalpExample(
+        values=np.stack([power[target == k].mean(0) for k in range(len(windows.classes))]),
+        ch_pos=windows.ch_pos,
+        ch_names=windows.ch_names,
+        classes=windows.classes,
+        bands=[f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (views[0].bands or {}).items()],
+        unit=f"log {windows.unit}²",
+    )
+
+
+def _confusion(windows: Windows, folder: Path, n_folds: int) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    if n_folds == 0:
+        return None
+    tables = [pd.read_csv(folder / f"folds/{k}/predictions.csv") for k in range(n_folds)]
+    table = pd.concat(tables, ignore_index=True)
+    guess = table[[f"codes|{label}" for label in windows.classes]].to_numpy().argmax(1)
+    return np.asarray(confusion_matrix(table["target"], guess, labels=range(len(windows.classes))))

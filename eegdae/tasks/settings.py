@@ -1,0 +1,233 @@
+"""A composed configuration as checked Python objects: each key is known, of its type and in its range."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eegdae.corruption import Corruption
+from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.evaluation.judge import FinetuneSpec, HeadSpec, Recipe
+from eegdae.features import ALIGNMENTS, SCALERS, View
+from eegdae.tasks.targets import check_targets, resolve
+from eegdae.training import Optimizer, Schedule
+
+_TOP = (
+    *("name", "seed", "scaler", "alignment", "baselines", "resume", "debug"),
+    *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "pretrain"),
+    *("finetune", "head", "split", "trainer", "paths"),
+)
+BASELINES = ("eigenvalue_ratio",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run is told.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    data, windows, split : dict
+        Keyword arguments of `load_recordings`, `make_windows` and `make_folds`.
+    alignment : str
+        See `compute_views`.
+    baselines : tuple of str
+        Further one-number baselines.
+    threads : int or None
+        Threads of torch; None = as many as cores.
+    recipe : Recipe
+        Everything from features to verdict.
+    """
+
+    name: str
+    data: dict[str, Any]
+    windows: dict[str, Any]
+    split: dict[str, Any]
+    alignment: str
+    baselines: tuple[str, ...]
+    threads: int | None
+    recipe: Recipe
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Check a composed configuration and build what it describes.
+
+    Parameters
+    ----------
+    config : mapping
+        Plain Python, interpolations resolved.
+
+    Returns
+    -------
+    Settings
+        Checked.
+
+    Raises
+    ------
+    EegdaeError
+        Names the key, the value and what is allowed.
+    """
+    check_targets(config)
+    _known("", config, _TOP)
+    model = _without_target("model", config, ("eegdae.models.StackedAutoencoder",))
+    _known("model.", model, ("hidden", "activation", "code_activation"))
+    hidden = _widths("model.hidden", model.pop("hidden"))
+    trainer = dict(config["trainer"])
+    _known("trainer.", trainer, ("batch_size", "threads", "checkpoint_seconds"))
+    if trainer["threads"] is not None:
+        _whole("trainer.threads", trainer["threads"], low=1)
+    pretrain = dict(config["pretrain"])
+    _known("pretrain.", pretrain, ("name", "epochs", "joint_epochs"))
+    _known("loss.", config["loss"], ("name",))
+    corruption, level = _corruption(config)
+    scaler = _one_of("scaler", config["scaler"], SCALERS)
+    optimizer = _optimizer(config)
+    windows = dict(config["windows"])
+    _known("windows.", windows, ("size", "stride", "max_missing", "bad_channels"))
+    for key in ("size", "stride", "max_missing"):
+        if windows.get(key) is not None:
+            _number(f"windows.{key}", windows[key])
+    split = dict(config["split"])
+    _known("split.", split, ("kind", "by", "n_folds", "train", "test"))
+    data = dict(config["data"])
+    data.pop("bands", None)
+    return Settings(
+        name=str(config["name"]),
+        data=data,
+        windows=windows,
+        split=split,
+        alignment=_one_of("alignment", config["alignment"], ALIGNMENTS),
+        baselines=tuple(_one_of("baselines", name, BASELINES) for name in config["baselines"]),
+        threads=trainer["threads"],
+        recipe=Recipe(
+            views=_views(config["features"]),
+            hidden=hidden,
+            scaler=scaler,
+            corruption=corruption,
+            level=level,
+            schedule=Schedule(
+                pretrain=pretrain["name"],
+                epochs=pretrain["epochs"],
+                joint_epochs=pretrain["joint_epochs"],
+                batch_size=trainer["batch_size"],
+                loss=config["loss"]["name"],
+                optimizer=optimizer,
+                checkpoint_seconds=_number("trainer.checkpoint_seconds", trainer["checkpoint_seconds"]),
+            ),
+            network=model,
+            head=_head(config, optimizer),
+            finetune=_finetune(config, optimizer),
+            seed=_whole("seed", config["seed"], low=0),
+        ),
+    )
+
+
+def _corruption(config: Mapping[str, Any]) -> tuple[Corruption, float]:
+    node = dict(config["corruption"])
+    kind = resolve(node.pop("_target_", None), where="corruption._target_")
+    if not (isinstance(kind, type) and issubclass(kind, Corruption)):
+        raise EegdaeError(f"corruption._target_={config['corruption']['_target_']!r}: is no corruption")
+    level = _number("corruption.level", node.pop("level", None))
+    options = {f.name: f for f in dataclasses.fields(kind) if f.name in ("clip", "per_feature")}
+    _known("corruption.", node, tuple(options) + ("level",))
+    for key, value in node.items():
+        if not isinstance(value, bool):
+            raise EegdaeError(f"corruption.{key}={value!r}: must be true or false")
+    corruption = kind(**node)
+    corruption.check_level(level)
+    return corruption, level
+
+
+def _optimizer(config: Mapping[str, Any]) -> Optimizer:
+    node = dict(config["optimizer"])
+    target = node.pop("_target_", None)
+    resolve(target, where="optimizer._target_")
+    if not str(target).startswith("torch.optim."):
+        raise EegdaeError(f"optimizer._target_={target!r}: is no optimizer of torch.optim")
+    return Optimizer(str(target).rpartition(".")[2], node)
+
+
+def _head(config: Mapping[str, Any], optimizer: Optimizer) -> HeadSpec:
+    allowed = ("eegdae.evaluation.heads.LogisticHead", "eegdae.models.CodeClassifier")
+    node = _without_target("head", config, allowed)
+    if config["head"]["_target_"] == allowed[0]:
+        _known("head.", node, ("C", "max_iter"))
+        return HeadSpec(C=_number("head.C", node["C"]), max_iter=_whole("head.max_iter", node["max_iter"], low=1))
+    _known("head.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
+    return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
+
+
+def _finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec | None:
+    node = dict(config["finetune"])
+    if node.pop("enabled", False) is not True:
+        return None
+    _known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
+    level = _number("finetune.level", node.pop("level"))
+    return FinetuneSpec(level=level, **_network_head("finetune", node, optimizer))
+
+
+def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    lr = _number(f"{key}.lr", node.pop("lr"))
+    _whole(f"{key}.epochs", node["epochs"], low=1)
+    _whole(f"{key}.batch_size", node["batch_size"], low=1)
+    _whole(f"{key}.width", node["width"], low=0)
+    if not 0 <= _number(f"{key}.dropout", node["dropout"]) < 1:
+        raise EegdaeError(f"{key}.dropout={node['dropout']}: must be 0 or more and less than 1")
+    return {**node, "optimizer": Optimizer(optimizer.name, {**optimizer.options, "lr": lr})}
+
+
+def _views(node: Mapping[str, Any]) -> tuple[View, ...]:
+    if not node:
+        raise EegdaeError("features: no view; choose one or more of raw, power, connectivity")
+    views = []
+    for name, given in node.items():
+        options = dict(given)
+        _known(f"features.{name}.", options, ("measure", "bands", "hidden"))
+        hidden = options.get("hidden")
+        widths = None if hidden is None else _widths(f"features.{name}.hidden", hidden)
+        bands = options.get("bands")
+        if bands is not None:
+            bands = {str(band): edges for band, edges in dict(bands).items()}
+        views.append(View(str(name), options.get("measure", ""), bands, widths))
+    return tuple(views)
+
+
+def _without_target(key: str, config: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
+    node = dict(config[key])
+    target = node.pop("_target_", None)
+    if target not in allowed:
+        raise EegdaeError(f"{key}._target_={target!r}: refused here; allowed: {', '.join(allowed)}")
+    return node
+
+
+def _known(prefix: str, node: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in node:
+        if key not in known:
+            raise EegdaeError(f"{prefix}{key}: unknown key; {did_you_mean(str(key), known)}")
+
+
+def _one_of(key: str, value: object, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise EegdaeError(f"{key}={value!r}: not known; {did_you_mean(str(value), known)}")
+    return str(value)
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise EegdaeError(f"{key}={value!r}: must be a number")
+    return float(value)
+
+
+def _whole(key: str, value: object, *, low: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise EegdaeError(f"{key}={value!r}: must be a whole number, {low} or more")
+    return value
+
+
+def _widths(key: str, value: object) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise EegdaeError(f"{key}={value!r}: must be a list of one or more widths, for example [256, 64]")
+    return tuple(_whole(key, width, low=1) for width in value)

@@ -1,0 +1,211 @@
+"""``eegdae train``: recordings -> windows -> features -> folds -> codes -> verdict -> report."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from eegdae.coder import CodeModel
+from eegdae.evaluation.judge import Data, Fitted, encode, fit_head, fit_models, judge_fold, reconstruct
+from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summarize
+from eegdae.evaluation.reconstruction import Reconstruction
+from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
+from eegdae.reporting import run_report
+from eegdae.run import RunFolder, read_json
+from eegdae.tasks.prepare import load_windows, make_data
+from eegdae.tasks.report import report_data
+from eegdae.tasks.settings import Settings, read_settings
+from eegdae.windows import Windows
+
+log = logging.getLogger("eegdae")
+
+
+def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Do a whole training run in its folder.
+
+    Parameters
+    ----------
+    config : mapping
+        Composed configuration, plain Python.
+    folder : Path
+        Where everything goes.
+
+    Returns
+    -------
+    dict
+        What ``metrics.json`` holds.
+
+    Raises
+    ------
+    EegdaeError
+        What the user can mend; ``run.json`` then says ``failed``.
+    """
+    settings = read_settings(config)
+    with RunFolder(folder, config, resume=bool(config["resume"])) as run:
+        if run.is_done:
+            log.info(f"{folder}: done already, nothing to go on with")
+            return read_json(folder / "metrics.json")
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        windows = load_windows(settings.data, settings.windows)
+        data = make_data(windows, settings)
+        folds = _folds(windows, settings, run)
+        for number, fold in enumerate(folds):
+            _do_fold(run, data, windows, fold, number, len(folds), settings)
+        model, fitted = _final_model(run, data, windows, settings, fold=len(folds))
+        if not folds:
+            rows = np.arange(len(windows))
+            keep_reconstructions(run, ".", reconstruct(data, rows, rows, fitted, settings.recipe, fold=0))
+        history = _gather_history(run, len(folds), fitted)
+        table = _judge(run, windows, len(folds))
+        metrics = summarize(table) if len(table) else {}
+        run.write_json("metrics.json", metrics)
+        html, figures = run_report(
+            report_data(config, settings, windows, data, model, metrics, history, run.path)
+        )
+        for name, png in figures.items():
+            run.write_bytes(f"figures/{name}", png)
+        run.write_text("report.html", html)
+        for line in metrics_lines(metrics, transductive=settings.alignment != "none"):
+            log.info(line)
+        run.finish(metrics)
+        log.info(f"run:    {folder}")
+        log.info(f"report: {folder / 'report.html'}")
+    return metrics
+
+
+def metrics_lines(metrics: Mapping[str, Any], *, transductive: bool = False) -> list[str]:
+    """Lay the table of representations out as lines of text, the best figure first."""
+    if not metrics:
+        return ["no labels: codes were trained, nothing was judged"]
+    note = " (transductive)" if transductive else ""
+    lines = [f"{'representation':<18}" + "".join(f"{metric.replace('_', ' ') + note:>36}" for metric in METRICS)]
+    for name, figures in sorted(metrics.items(), key=lambda item: -(item[1][METRICS[0]]["mean"] or 0)):
+        cells = [_cell(figures[metric]) for metric in METRICS]
+        lines.append(f"{name:<18}" + "".join(f"{cell:>36}" for cell in cells))
+    return lines
+
+
+def _cell(figure: Mapping[str, float | None]) -> str:
+    if figure["mean"] is None:
+        return "-"
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['mean']:.3f}"
+    return f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def _folds(windows: Windows, settings: Settings, run: RunFolder) -> list[Fold]:
+    """Make the folds and leave their audit; no folds where nothing is labelled."""
+    by = settings.split.get("by", "subject")
+    labelled = windows.metadata["target"].to_numpy() >= 0
+    if not labelled.any():
+        run.write_json("split_audit.json", {"by": by, "folds": []})
+        return []
+    folds = make_folds(windows.metadata[labelled], **settings.split)
+    rows = np.flatnonzero(labelled)
+    folds = [Fold(rows[fold.train], rows[fold.test], fold.test_groups) for fold in folds]
+    audit = audit_folds(windows.metadata, folds, by=by)
+    run.write_json("split_audit.json", {"by": by, "folds": audit})
+    log.info(f"split: {len(folds)} folds by {by}, nothing shared")
+    return folds
+
+
+def _do_fold(
+    run: RunFolder, data: Data, windows: Windows, fold: Fold, number: int, n_folds: int, settings: Settings
+) -> None:
+    name = f"folds/{number}"
+    if run.exists(f"{name}/predictions.csv"):
+        return
+    verdict = judge_fold(data, fold, number, settings.recipe, checkpoints=run)
+    table = windows.metadata.iloc[fold.test].reset_index(drop=True)
+    table.insert(0, "row", fold.test)
+    table.insert(1, "group", unit_of(windows.metadata)[fold.test])
+    for representation, proba in verdict.proba.items():
+        for k, label in enumerate(windows.classes):
+            table[f"{representation}|{label}"] = proba[:, k]
+    run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
+    run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
+    keep_reconstructions(run, name, verdict.reconstructions)
+    run.write_csv(f"{name}/predictions.csv", table)
+    right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
+    groups = ", ".join(fold.test_groups[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
+    log.info(f"fold {number + 1}/{n_folds}: tested {groups}: {right:.3f} of {len(fold.test)} windows right")
+
+
+def keep_reconstructions(run: RunFolder, name: str, found: Mapping[str, Reconstruction]) -> None:
+    """Write errors and the shown rows of every view into a fold's folder."""
+    run.write_json(f"{name}/reconstruction.json", {view: part.errors for view, part in found.items()})
+    arrays = {
+        f"{view}|{what}": getattr(part, what)
+        for view, part in found.items()
+        for what in ("rows", "clean", "corrupted", "reconstructed", "pca")
+    }
+    run.write_npz(f"{name}/reconstruction.npz", **arrays)
+
+
+def unit_of(metadata: pd.DataFrame) -> np.ndarray[Any, np.dtype[Any]]:
+    """Name the unit of statistics of every row: the subject, else, for one subject, the whole set."""
+    return group_labels(metadata, "subject")
+
+
+def _final_model(
+    run: RunFolder, data: Data, windows: Windows, settings: Settings, *, fold: int
+) -> tuple[CodeModel, Fitted]:
+    """Fit the model that the run leaves, on all rows, and its head on all labelled ones."""
+    recipe = settings.recipe
+    rows = np.arange(len(windows))
+    fitted = fit_models(data, rows, recipe, fold=fold, compare=False, checkpoints=run)
+    model = CodeModel(
+        views=recipe.views,
+        scalers=fitted.scalers,
+        stacks=fitted.stacks["codes"],
+        sfreq=windows.sfreq,
+        n_times=windows.n_times,
+        ch_names=windows.ch_names,
+        units=windows.units,
+        classes=windows.classes,
+        alignment=settings.alignment,
+        corruption=type(recipe.corruption).__name__,
+    )
+    codes = encode(model.stacks, model.scaled(windows))
+    labelled = np.flatnonzero(data.target >= 0)
+    if len(labelled):
+        head, losses = fit_head(codes[labelled], data, labelled, recipe, fold=fold, name="codes", checkpoints=run)
+        model = CodeModel(**{**vars(model), "head": head})
+        fitted.history.extend(losses)
+    run.write_npz("codes.npz", codes=codes, rows=rows, in_sample=np.array(True))
+    run.write_csv("metadata.csv", windows.metadata)
+    run.write_tensors("model.ckpt", {"model": model.state()})
+    return model, fitted
+
+
+def _gather_history(run: RunFolder, n_folds: int, fitted: Fitted) -> pd.DataFrame:
+    """Put the folds' and the final model's losses into one table and keep it."""
+    parts = [pd.read_csv(run.path / f"folds/{k}/history.csv") for k in range(n_folds)]
+    final = pd.DataFrame(fitted.history)
+    final["fold"] = "final"
+    history = pd.concat([*parts, final], ignore_index=True)
+    run.write_csv("history.csv", history)
+    return history
+
+
+def _judge(run: RunFolder, windows: Windows, n_folds: int) -> pd.DataFrame:
+    """Figures of every group from what the folds left, and nothing else."""
+    if n_folds == 0:
+        return pd.DataFrame()
+    table = pd.concat([pd.read_csv(io.BytesIO((run.path / f"folds/{k}/predictions.csv").read_bytes()),
+                                   dtype={"group": str}) for k in range(n_folds)], ignore_index=True)  # fmt: skip
+    columns = [column for column in table.columns if "|" in column]
+    names = dict.fromkeys(column.partition("|")[0] for column in columns)
+    proba = {name: table[[f"{name}|{label}" for label in windows.classes]].to_numpy() for name in names}
+    groups = group_metrics(table["target"].to_numpy(np.int64), proba, table["group"].to_numpy(dtype=object))
+    run.write_csv("group_metrics.csv", groups)
+    run.write_csv("paired.csv", paired_table(groups))
+    return groups

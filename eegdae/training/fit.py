@@ -1,0 +1,258 @@
+"""``fit_many``: every autoencoder of the project is trained here, layer by layer and then as a whole."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from eegdae.corruption import Corruption
+from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.models import LOSSES, StackedAutoencoder
+from eegdae.models.losses import check_unit_interval
+from eegdae.randomness import Keys, Stream
+from eegdae.training.stage import Batch, CheckpointStore, Loss, Optimizer, Stage, run_stage
+
+PRETRAIN = ("greedy_then_joint", "greedy", "joint", "none")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a stack is trained.
+
+    Parameters
+    ----------
+    pretrain : str
+        ``greedy_then_joint``, ``greedy`` (layer by layer), ``joint`` (all at once) or ``none`` (left as drawn).
+    epochs : int
+        Of each greedy stage.
+    joint_epochs : int
+        Of the joint pass.
+    batch_size : int
+        Rows a step.
+    loss : str
+        ``mse`` or ``bce``; stages on the codes of a layer below use ``bce`` only where those are sigmoids.
+    optimizer : Optimizer
+        Started anew in each stage.
+    checkpoint_seconds : float
+        Shortest time between two saves of an unfinished stage, in seconds.
+    """
+
+    pretrain: str = "greedy_then_joint"
+    epochs: int = 20
+    joint_epochs: int = 20
+    batch_size: int = 128
+    loss: str = "mse"
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    checkpoint_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.pretrain not in PRETRAIN:
+            raise EegdaeError(f"pretrain={self.pretrain!r}: no such schedule; {did_you_mean(self.pretrain, PRETRAIN)}")
+        if self.loss not in LOSSES:
+            raise EegdaeError(f"loss={self.loss!r}: no such loss; {did_you_mean(self.loss, LOSSES)}")
+        for key, value, low in (
+            ("pretrain.epochs", self.epochs, 0),
+            ("pretrain.joint_epochs", self.joint_epochs, 0),
+            ("trainer.batch_size", self.batch_size, 1),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise EegdaeError(f"{key}={value}: must be a whole number, {low} or more")
+
+
+@dataclass(frozen=True, eq=False)
+class FitSpec:
+    """One autoencoder to fit: data, network, corruption, schedule, seed.
+
+    Parameters
+    ----------
+    x : Tensor, shape (n_rows, n_features)
+        Clean training rows, scaled; float32.
+    rows : Tensor of int64, shape (n_rows,)
+        Their numbers over the whole data set: noise is drawn by row number.
+    hidden : tuple of int
+        Widths of the layers; the last is the number of codes.
+    corruption : Corruption
+        Kind and options; its statistics are taken here, layer by layer, from the clean training input.
+    level : float
+        How much; 0 is the plain autoencoder.
+    schedule : Schedule
+        How long and how.
+    seed, fold : int
+        What the random draws depend on.
+    view, name : str
+        Which block of features, and what the model is called in the history (``codes``, ``autoencoder``).
+    observed : Tensor of bool or None, shape (n_rows, n_features)
+        True where ``x`` was observed; the others count in no loss.
+    network : mapping
+        Further options of `StackedAutoencoder`.
+    """
+
+    x: Tensor
+    rows: Tensor
+    hidden: tuple[int, ...]
+    corruption: Corruption
+    level: float
+    schedule: Schedule = field(default_factory=Schedule)
+    seed: int = 0
+    fold: int = 0
+    view: str = "x"
+    name: str = "codes"
+    observed: Tensor | None = None
+    network: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name of the fit among those of a run."""
+        return f"fold-{self.fold}.{self.view}.{self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A fitted autoencoder.
+
+    Parameters
+    ----------
+    spec : FitSpec
+        What was asked for.
+    model : StackedAutoencoder
+        On the CPU, in no need of a gradient.
+    history : list of dict
+        One row an epoch a stage: ``model fold view stage epoch loss``.
+    """
+
+    spec: FitSpec
+    model: StackedAutoencoder
+    history: list[dict[str, Any]]
+
+
+def denoising_loss(module: nn.Module, corruption: Corruption, level: float | Tensor, loss: str) -> Loss:
+    """Build the pure loss of a denoising autoencoder: reconstruct the clean batch from its corrupted copy.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its forward pass reconstructs; its own parameters are not used.
+    corruption : Corruption
+        Fitted on the clean training input of the module.
+    level : float or Tensor
+        How much of it.
+    loss : str
+        Name in `LOSSES`.
+
+    Returns
+    -------
+    callable
+        ``loss(params, batch, keys)``; the batch holds ``x`` and, where entries are missing, ``observed``.
+    """
+    criterion = LOSSES[loss]
+
+    def pure(params: Mapping[str, Tensor], batch: Batch, keys: Keys) -> Tensor:
+        observed = batch.get("observed")
+        corrupted, _ = corruption.corrupt(batch["x"], level=level, keys=keys, observed=observed)
+        return criterion(functional_call(module, dict(params), (corrupted,)), batch["x"], observed)
+
+    return pure
+
+
+def fit_many(specs: Sequence[FitSpec], *, checkpoints: CheckpointStore | None = None) -> list[FitResult]:
+    """Fit autoencoders: folds, seeds, levels, views and untrained baselines are all specs.
+
+    Parameters
+    ----------
+    specs : sequence of FitSpec
+        What to fit; keys must differ where checkpoints are kept.
+    checkpoints : CheckpointStore or None
+        Where interrupted fits are kept and found again.
+
+    Returns
+    -------
+    list of FitResult
+        In the order of the specs.
+
+    Raises
+    ------
+    EegdaeError
+        If a spec makes no sense, or a loss stops being a number.
+    """
+    return [_fit_one(spec, checkpoints) for spec in specs]
+
+
+def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
+    spec.corruption.check_level(spec.level)
+    if spec.x.ndim != 2 or spec.x.shape[0] < 2 or spec.x.shape[1] < 1:
+        raise EegdaeError(f"view {spec.view!r}: {tuple(spec.x.shape)} rows and features; training needs 2 rows or more")
+    if spec.schedule.loss == "bce":
+        check_unit_interval(spec.x, f"view {spec.view!r}")
+    network = {**spec.network, **({"output": "sigmoid"} if spec.schedule.loss == "bce" else {})}
+    stack = StackedAutoencoder(spec.x.shape[1], hidden=spec.hidden, **network)  # type: ignore[arg-type]
+    stack.reset(Stream(spec.seed, spec.fold, spec.view))
+    state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
+    if "stack" in state:
+        stack.load_state_dict(state["stack"])
+    history: list[dict[str, Any]] = state["history"]
+
+    names = _stage_names(spec.schedule.pretrain, len(spec.hidden))
+    for number, name in enumerate(names):
+        if number < state["stage"]:
+            continue
+        stage = _stage(spec, stack, name)
+
+        def save(fit: dict[str, Any] | None, *, at: int = number) -> None:
+            if checkpoints:
+                whole = {"stage": at, "stack": stack.state_dict(), "history": history, "fit": fit}
+                checkpoints.save(spec.key, whole)
+
+        losses = run_stage(
+            stage,
+            state=state["fit"] if number == state["stage"] else None,
+            save=save if checkpoints else None,
+            checkpoint_seconds=spec.schedule.checkpoint_seconds,
+            label=f"fold {spec.fold} {spec.name} {spec.view}",
+        )
+        history += [
+            {"model": spec.name, "fold": spec.fold, "view": spec.view, "stage": name, "epoch": e, "loss": loss}
+            for e, loss in enumerate(losses, 1)
+        ]
+        save(None, at=number + 1)
+    return FitResult(spec, stack.requires_grad_(False).eval(), history)
+
+
+def _stage_names(pretrain: str, n_layers: int) -> list[str]:
+    greedy = [f"layer {k + 1}" for k in range(n_layers)] if pretrain.startswith("greedy") else []
+    return greedy + (["joint"] if pretrain.endswith("joint") else [])
+
+
+def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
+    """Build a stage: the whole stack on the input, or one layer on the clean codes of the frozen layers below."""
+    observed = spec.observed
+    if name == "joint":
+        module: nn.Module = stack
+        x, loss, epochs = spec.x, spec.schedule.loss, spec.schedule.joint_epochs
+    else:
+        k = int(name.split()[1]) - 1
+        module = stack.layers[k]
+        with torch.no_grad():
+            x = stack.encode(spec.x, n_layers=k)
+        # a code has no missing entries, and only sigmoids are probabilities
+        observed = observed if k == 0 else None
+        is_probability = k == 0 or stack.config["activation"] == "sigmoid"
+        loss, epochs = (spec.schedule.loss if is_probability else "mse"), spec.schedule.epochs
+    data = {"x": x} if observed is None else {"x": x, "observed": observed}
+    skeleton = copy.deepcopy(module).requires_grad_(False)
+    return Stage(
+        name=name,
+        module=module,
+        loss=denoising_loss(skeleton, spec.corruption.fitted(x, observed), spec.level, loss),
+        data=data,
+        rows=spec.rows,
+        epochs=epochs,
+        batch_size=spec.schedule.batch_size,
+        optimizer=spec.schedule.optimizer,
+        key=(spec.seed, spec.fold, spec.view),
+    )

@@ -1,0 +1,112 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from eegdae.recordings import SOURCES, load_recordings, read_recordings
+
+
+def save(path, n=10, **about):
+    whole = {
+        "data": np.arange(2.0 * n).reshape(n, 2),
+        "offsets": [0, n],
+        "sfreq": 5.0,
+        "ch_names": ["a", "b"],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{key: np.array(value) for key, value in (whole | about).items()})
+
+
+def test_a_file_a_glob_a_folder_and_a_list(tmp_path):
+    for name in ("S2_1", "S1_1", "S1_2"):
+        save(tmp_path / f"{name}.npz", n=int(name[1]) * 10)
+    (tmp_path / "notes.txt").touch()
+    assert [r.n_times for r in read_recordings(tmp_path / "S2_1.npz")] == [20]
+    assert [r.n_times for r in read_recordings(str(tmp_path / "S*_1.npz"))] == [10, 20]
+    assert [r.n_times for r in read_recordings(tmp_path)] == [10, 10, 20]
+    assert [r.n_times for r in read_recordings([tmp_path / "S2_1.npz", tmp_path / "S1_1.npz"])] == [20, 10]
+
+
+def test_names_of_files_say_who_and_what(tmp_path):
+    save(tmp_path / "S07_left_2.npz", subject=["from the file"])
+    options = {"pattern": "S{subject}_{session}_{run}.npz", "labels": {"from": "run", "map": {2: "move"}}}
+    (got,) = read_recordings(tmp_path, **options)
+    assert (got.subject, got.session, got.run) == ("07", "left", "2")
+    assert [(a.start, a.stop, a.label) for a in got.annotations] == [(0, 10, "move")]
+    (got,) = read_recordings(tmp_path, labels={"from": "subject"})
+    assert (got.subject, got.annotations[0].label) == ("from the file", "from the file")
+    (got,) = read_recordings(tmp_path, subject="1")
+    assert got.subject == "1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"source": "nme"}, "data.source='nme': did you mean 'mne'"),
+        ({"sorce": "npz"}, "data.sorce: unknown key; did you mean 'source'"),
+        ({"montage": "biosemi64"}, "data.montage: unknown key"),
+        ({"prepare": {"lfreq": 1}}, "data.prepare.lfreq: unknown key; did you mean 'l_freq'"),
+        ({"prepare": 3}, "data.prepare=3"),
+        ({"labels": "run"}, "data.labels='run'"),
+        ({"labels": {"form": "run"}}, "data.labels="),
+        ({"labels": {"from": "run", "mpa": {}}}, "data.labels.mpa: unknown key; did you mean 'map'"),
+        ({"labels": {"from": "runs"}}, "did you mean 'run'"),
+        ({"labels": {"from": "run", "map": {"9": "x"}}}, "run '1' is not in data.labels.map"),
+        ({"labels": {"from": "run", "map": ["x"]}}, "data.labels.map=['x']"),
+        ({"pattern": "S{subjct}.npz"}, "{subjct} is unknown; did you mean 'subject'"),
+        ({"pattern": "S{run}_{run}.npz"}, "may stand once"),
+        ({"pattern": "P{subject}.npz"}, "does not fit data.pattern=P{subject}.npz"),
+        ({"path": None}, "data.path is not set"),
+        ({"path": "nowhere/*.npz"}, "data.path=nowhere/*.npz: no such file"),
+        ({"path": ["S1.npz", "nowhere.npz"]}, "data.path=nowhere.npz: no such file"),
+        ({"path": "."}, "S1.txt.npz: is not an .npz archive"),
+    ],
+)
+def test_what_does_not_fit_names_the_key(tmp_path, monkeypatch, changes, said, one_line):
+    save(tmp_path / "S1.npz", run=["1"])
+    (tmp_path / "S1.txt.npz").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    config = {"source": "npz", "path": "S1.npz"} | changes
+    assert said in one_line(load_recordings, config)
+
+
+def test_an_empty_folder_and_mixed_kinds(tmp_path, one_line):
+    assert "no recordings in this folder" in one_line(read_recordings, tmp_path)
+    save(tmp_path / "a.npz")
+    (tmp_path / "b.ts").write_text("@data\n")
+    assert "several kinds (npz, ts)" in one_line(read_recordings, tmp_path)
+
+
+def test_hidden_files_of_a_folder_are_passed_over(tmp_path):
+    save(tmp_path / "a.npz")
+    (tmp_path / "._a.npz").write_text("what a Mac leaves on a disk")
+    assert len(read_recordings(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["watch", "eegmat", "scp1", "files"])
+def test_every_data_configuration_holds_known_keys_only(data_config, name, cache, tmp_path, one_line):
+    config = data_config(name)
+    assert config["name"] == name
+    assert config["source"] in SOURCES
+    message = one_line(load_recordings, config | {"path": str(tmp_path / "gone"), "resource": None})
+    assert message.startswith(f"data.path={tmp_path / 'gone'}: no such file")
+
+
+def test_prepare_null_means_as_it_is(tmp_path):
+    save(tmp_path / "a.npz")
+    nothing = {"l_freq": None, "h_freq": None, "sfreq": None}
+    (got,) = read_recordings(tmp_path, prepare=nothing)
+    assert np.array_equal(got.data, np.arange(20.0).reshape(10, 2).T)
+
+
+def test_reading_arrays_imports_neither_mne_nor_torch(tmp_path):
+    save(tmp_path / "a.npz")
+    code = f"""
+import sys
+from eegdae.recordings import read_recordings
+assert len(read_recordings({str(tmp_path)!r})) == 1
+print(sorted({{"mne", "torch", "matplotlib", "sklearn"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

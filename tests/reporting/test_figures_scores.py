@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegdae.reporting.figures_scores import confusion, metric_bars, noise_curve
+
+from .checks import check_figure, texts
+
+
+def curve(**columns):
+    level = [0.0, 0.5, 1.0]
+    table = pd.DataFrame(
+        {"level": level, "mean": [0.7, 0.73, 0.75], "low": [0.65, 0.7, 0.7], "high": [0.75, 0.8, 0.8]}
+    )
+    return table.assign(**{"corruption": "gaussian", "representation": "codes", **columns})
+
+
+@pytest.mark.parametrize("n_classes", [2, 7, 12, 20])
+def test_confusion_shares_are_of_the_true_class(n_classes):
+    matrix = np.random.default_rng(0).integers(0, 50, size=(n_classes, n_classes))
+    matrix[0] = 0
+    figure = confusion(matrix, classes=[f"class {i}" for i in range(n_classes)], transductive=True)
+    check_figure(figure)
+    share = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_allclose(share[1:].sum(axis=1), 100)
+    np.testing.assert_allclose(share[0], 0)
+    assert "transductive" in texts(figure)
+    if n_classes == 2:
+        assert f"{share[1, 1]:.0f} %\n{matrix[1, 1]}" in texts(figure)
+
+
+def test_confusion_refuses_other_classes():
+    with pytest.raises(ValueError, match="3 classes"):
+        confusion(np.zeros((2, 2), dtype=int), classes=["a", "b", "c"])
+
+
+def test_metric_bars_show_mean_interval_and_chance(report_data):
+    figure = metric_bars(report_data.metrics, metric="balanced_accuracy")
+    check_figure(figure)
+    axes = figure.axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["denoising codes", "scaled features", "PCA"]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [
+        pytest.approx(1 / 7)
+    ]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    whiskers = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert [line.get_xdata()[0] for line in dots] == [0.861, 0.85, 0.84]
+    assert [list(line.get_xdata()) for line in whiskers] == [[0.802, 0.917]] * 2
+
+
+def test_metric_bars_name_what_they_do_not_know_and_say_transductive(report_data):
+    shown = texts(metric_bars(report_data.metrics, metric="roc_auc", transductive=True))
+    assert "eigenvalue ratio" in shown
+    assert "my own" in shown
+    assert "ROC-AUC, transductive" in shown
+
+
+def test_metric_bars_refuse_a_metric_that_nothing_has(report_data):
+    with pytest.raises(ValueError, match="'f1'"):
+        metric_bars(report_data.metrics, metric="f1")
+
+
+def test_noise_curve_a_line_a_kind_and_level_zero_behind_each():
+    table = pd.concat(
+        [curve(), curve(corruption="masking").assign(mean=0.6), curve(representation="finetuned")]
+    )
+    figure = noise_curve(table, metric="roc_auc", transductive=True)
+    check_figure(figure)
+    axes = figure.axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [
+        "gaussian, denoising codes",
+        "gaussian, fine-tuned encoder",
+        "masking, denoising codes",
+        "value at level 0",
+    ] or sorted(labels[:3]) == [
+        "gaussian, denoising codes",
+        "gaussian, fine-tuned encoder",
+        "masking, denoising codes",
+    ]
+    references = [
+        line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":" and len(line.get_xdata())
+    ]
+    assert sorted(references) == [0.6, 0.7, 0.7]
+    assert "transductive" in texts(figure)
+
+
+def test_noise_curve_without_intervals_or_level_zero():
+    table = curve().iloc[1:].assign(low=np.nan, high=np.nan)
+    figure = noise_curve(table, metric="balanced_accuracy")
+    check_figure(figure)
+    assert "gaussian" in texts(figure)
+
+
+def test_noise_curve_refuses_an_empty_table():
+    with pytest.raises(ValueError, match="no rows"):
+        noise_curve(curve().head(0), metric="roc_auc")

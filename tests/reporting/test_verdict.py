@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from eegdae.reporting.html import Strong
+from eegdae.reporting.style import DASH
+from eegdae.reporting.verdict import metrics_table
+
+
+def test_best_of_each_metric_is_bold_and_chance_is_last(report_data):
+    metrics = {"chance": report_data.metrics["chance"], **report_data.metrics}
+    table = metrics_table(metrics)
+    assert table.header == ["representation", "balanced accuracy", "ROC-AUC", "what it is"]
+    assert table.rows[-1][0] == "chance"
+    bold = {(row[0], c) for row in table.rows for c, cell in enumerate(row) if isinstance(cell, Strong)}
+    assert bold == {("denoising codes", 1), ("scaled features", 2)}
+    cells = {row[0]: row[1:] for row in table.rows}
+    assert cells["denoising codes"][0] == "0.861 [0.802, 0.917]"
+    assert cells["PCA"][:2] == ["0.840", DASH]
+    assert cells["my own"][-1] == ""
+
+
+def test_transductive_is_in_every_column_with_a_figure(report_data):
+    header = metrics_table(report_data.metrics, transductive=True).header
+    assert header[1:3] == ["balanced accuracy, transductive", "ROC-AUC, transductive"]
