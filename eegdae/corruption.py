@@ -140,9 +140,10 @@ class Gaussian(Corruption):
         return dataclasses.replace(super().fitted(x, observed), sd=sd)
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
-        scale = level * self._statistic(self.sd)
-        noise = keys.normal("corruption", x.shape[-1]).to(x) * scale
-        return x + noise, noise.expand(torch.broadcast_shapes(x.shape, noise.shape)) != 0
+        scale = level * self._statistic(self.sd).to(x)
+        corrupted = torch.addcmul(x, keys.normal("corruption", x.shape[-1]).to(x), scale)
+        # a normal number is never exactly 0, so no comparison entry by entry
+        return corrupted, (scale != 0).expand(corrupted.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ class HeadSpec:
 
     kind: str = "logistic"
     C: float = 1.0
-    max_iter: int = 1000
+    max_iter: int = 100
     width: int = 64
     dropout: float = 0.2
     epochs: int = 30

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from eegdae.randomness import Keys, Stream
 
 Batch = Mapping[str, Tensor]
 Loss = Callable[[Mapping[str, Tensor], Batch, Keys], Tensor]
+
+BLOCK_BATCHES = 64
+"""Batches that Lightning hands over at once; between two blocks it sees to signals and callbacks."""
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "SGD": torch.optim.SGD,
@@ -135,6 +138,9 @@ class StageModule(pl.LightningModule):
         self._order = torch.empty(0, dtype=torch.int64)
         self._stream = Stream()
         self._params: dict[str, Tensor] = {}
+        # Lightning's own loop costs as much as the arithmetic of a small layer, so it hands over blocks of
+        # batches and the steps inside a block are taken here
+        self.automatic_optimization = False
 
     @property
     def epochs_done(self) -> int:
@@ -155,13 +161,18 @@ class StageModule(pl.LightningModule):
         self._total = torch.zeros((), device=self.device)
         self._params = dict(self.trained.named_parameters())
 
-    def training_step(self, batch: int, batch_idx: int) -> Tensor:
-        """Loss of one batch; ``batch`` is its number, since the rows are at hand already."""
-        at = self._order[batch * self.stage.batch_size : (batch + 1) * self.stage.batch_size]
-        columns = {name: column.index_select(0, at).to(self.device) for name, column in self.stage.data.items()}
-        loss = self.stage.loss(self._params, columns, Keys(self._stream, self.stage.rows.index_select(0, at)))
-        self._total += loss.detach() * len(at)
-        return loss
+    def training_step(self, block: int, batch_idx: int) -> None:
+        """Take one step for each batch of a block, given by its number: the rows are at hand already."""
+        optimizer = self.optimizers()
+        stage = self.stage
+        rows = self._order[block * BLOCK_BATCHES * stage.batch_size :][: BLOCK_BATCHES * stage.batch_size]
+        for at in rows.split(stage.batch_size):
+            columns = {name: column.index_select(0, at).to(self.device) for name, column in stage.data.items()}
+            loss = stage.loss(self._params, columns, Keys(self._stream, stage.rows.index_select(0, at)))
+            optimizer.zero_grad()  # type: ignore[union-attr]
+            self.manual_backward(loss)
+            optimizer.step()  # type: ignore[union-attr]
+            self._total += loss.detach() * len(at)
 
     def on_train_epoch_end(self) -> None:
         """Note the epoch's mean loss and refuse one that is not a number."""
@@ -235,24 +246,11 @@ def run_stage(
     module = StageModule(stage, state, after_epoch)
     with bar, _quiet_lightning():
         if done < stage.epochs:
-            n_batches = math.ceil(len(stage.rows) / stage.batch_size)
+            n_blocks = math.ceil(len(stage.rows) / stage.batch_size / BLOCK_BATCHES)
             trainer = pl.Trainer(max_epochs=stage.epochs - done, accelerator="auto", devices=1, barebones=True)
-            trainer.fit(module, train_dataloaders=_BatchNumbers(n_batches))
+            trainer.fit(module, train_dataloaders=range(n_blocks))
             stage.module.to("cpu")
     return module.history
-
-
-class _BatchNumbers:
-    """What Lightning iterates over: the numbers 0 to n - 1, each a whole batch to cut from the epoch's order."""
-
-    def __init__(self, n: int) -> None:
-        self.n = n
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.n))
-
-    def __len__(self) -> int:
-        return self.n
 
 
 class _quiet_lightning(warnings.catch_warnings):  # noqa: N801  (a context manager, like its parent)
