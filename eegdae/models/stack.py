@@ -102,7 +102,7 @@ class StackedAutoencoder(nn.Module):
         *,
         hidden: Sequence[int] = (256, 64),
         activation: str = "relu",
-        code_activation: str = "linear",
+        code_activation: str = "relu",
         output: str = "linear",
     ) -> None:
         super().__init__()
