@@ -101,7 +101,11 @@ class CodeModel:
         out = {}
         for view in self.views:
             with torch.inference_mode():
-                x = self.scalers[view.name].inverse_transform(self.stacks[view.name](scaled[view.name])).numpy()
+                x = (
+                    self.scalers[view.name]
+                    .inverse_transform(self.stacks[view.name](scaled[view.name]))
+                    .numpy()
+                )
             out[view.name] = x.reshape(len(x), -1, self.n_times) if view.is_raw else x
         return out
 
@@ -119,7 +123,8 @@ class CodeModel:
 
     def predict(self, windows: Windows) -> NDArray[np.str_]:
         """Label of each window, shape (n_windows,)."""
-        return np.asarray(self.classes)[self.predict_proba(windows).argmax(1)]
+        best = self.predict_proba(windows).argmax(1)
+        return np.array([self.classes[k] for k in best], dtype=np.str_)
 
     def scaled(self, windows: Windows) -> dict[str, Tensor]:
         """Aligned and scaled features by view, what the stacks take."""
@@ -127,7 +132,9 @@ class CodeModel:
         features = compute_views(windows, self.views, alignment=self.alignment)
         observed = observed_features(windows)
         return {
-            view.name: self.scalers[view.name].transform(features[view.name], observed if view.is_raw else None)
+            view.name: self.scalers[view.name].transform(
+                features[view.name], observed if view.is_raw else None
+            )
             for view in self.views
         }
 
@@ -142,8 +149,12 @@ class CodeModel:
         missing = [name for name in self.ch_names if name not in windows.ch_names]
         extra = [name for name in windows.ch_names if name not in self.ch_names]
         if missing or extra:
-            parts = [f"misses {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(extra)
-            raise EegdaeError(f"data: channels differ from the run's {', '.join(self.ch_names)}: {'; '.join(parts)}")
+            parts = [f"misses {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(
+                extra
+            )
+            raise EegdaeError(
+                f"data: channels differ from the run's {', '.join(self.ch_names)}: {'; '.join(parts)}"
+            )
         if windows.sfreq != self.sfreq:
             raise EegdaeError(
                 f"data: sampling rate is {windows.sfreq:g} Hz, the run's is {self.sfreq:g} Hz; "

@@ -8,6 +8,7 @@ The unit draw does not depend on the level, so models that differ in level see t
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -42,7 +43,7 @@ class Corruption:
         EegdaeError
             If ``level`` is not a number in ``[0, largest_level]``.
         """
-        if not 0.0 <= level <= self.largest_level:
+        if not (0.0 <= level <= self.largest_level and math.isfinite(level)):
             bound = "0 or more" if self.largest_level == float("inf") else f"0 to {self.largest_level:g}"
             raise EegdaeError(f"{key}={level}: the level of {type(self).__name__} must be {bound}")
 
@@ -91,9 +92,11 @@ class Corruption:
         touched : Tensor of bool, same shape
             True where the corruption changed something.
         """
+        if not isinstance(level, Tensor) and level == 0:
+            return x, torch.zeros_like(x, dtype=torch.bool)
         corrupted, touched = self._draw(x, level, keys)
         if self.clip:
-            low, high = self._statistic(self.low), self._statistic(self.high)
+            low, high = self._statistic(self.low, x), self._statistic(self.high, x)
             corrupted = torch.where(touched, corrupted.clamp(low, high), corrupted)
         if observed is not None:
             corrupted, touched = torch.where(observed, corrupted, x), touched & observed
@@ -103,10 +106,10 @@ class Corruption:
         raise TypeError("use Gaussian, Masking or SaltAndPepper")
 
     @staticmethod
-    def _statistic(value: Tensor | None) -> Tensor:
+    def _statistic(value: Tensor | None, x: Tensor) -> Tensor:
         if value is None:
             raise EegdaeError("corruption: it has no statistics of the training input; call fitted(x) first")
-        return value
+        return value.to(x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +143,7 @@ class Gaussian(Corruption):
         return dataclasses.replace(super().fitted(x, observed), sd=sd)
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
-        scale = level * self._statistic(self.sd).to(x)
+        scale = level * self._statistic(self.sd, x)
         corrupted = torch.addcmul(x, keys.normal("corruption", x.shape[-1]).to(x), scale)
         # a normal number is never exactly 0, so no comparison entry by entry
         return corrupted, (scale != 0).expand(corrupted.shape)
@@ -159,7 +162,8 @@ class Masking(Corruption):
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
-        return x.masked_fill(touched, 0.0), touched.expand(torch.broadcast_shapes(x.shape, touched.shape))
+        corrupted = x.masked_fill(touched, 0.0)
+        return corrupted, touched.expand(corrupted.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,5 +180,6 @@ class SaltAndPepper(Corruption):
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
         salt = keys.uniform("salt", x.shape[-1]).to(x.device) < 0.5
-        grain = torch.where(salt, self._statistic(self.high), self._statistic(self.low)).to(x)
-        return torch.where(touched, grain, x), touched.expand(torch.broadcast_shapes(x.shape, touched.shape))
+        grain = torch.where(salt, self._statistic(self.high, x), self._statistic(self.low, x))
+        corrupted = torch.where(touched, grain, x)
+        return corrupted, touched.expand(corrupted.shape)

@@ -1,4 +1,4 @@
-"""Windows -> views: named blocks of features, one stack each; alignment by subject; scalers fitted on train."""
+"""Windows -> views: named blocks of features, one stack each; alignment by subject; scalers."""
 
 from __future__ import annotations
 
@@ -137,17 +137,26 @@ def compute_views(windows: Windows, views: Sequence[View], *, alignment: str = "
         If a view is not possible on these windows, or the alignment is unknown.
     """
     if alignment not in ALIGNMENTS:
-        raise EegdaeError(f"alignment={alignment!r}: no such alignment; {did_you_mean(str(alignment), ALIGNMENTS)}")
+        raise EegdaeError(
+            f"alignment={alignment!r}: no such alignment; {did_you_mean(str(alignment), ALIGNMENTS)}"
+        )
     features = {view.name: view.features(windows) for view in views}
     if alignment == "zscore":
         subjects = windows.metadata["subject"].to_numpy()
+        mask = (
+            None if windows.mask is None else torch.from_numpy(np.ascontiguousarray(windows.mask)).flatten(1)
+        )
         for view in views:
-            n_groups = windows.n_chans if view.is_raw else None
-            features[view.name] = zscore_by(features[view.name], subjects, n_groups=n_groups)
+            n_groups, observed = (windows.n_chans, mask) if view.is_raw else (None, None)
+            features[view.name] = zscore_by(
+                features[view.name], subjects, n_groups=n_groups, observed=observed
+            )
     return features
 
 
-def zscore_by(x: Tensor, subjects: NDArray[Any], *, n_groups: int | None = None) -> Tensor:
+def zscore_by(
+    x: Tensor, subjects: NDArray[Any], *, n_groups: int | None = None, observed: Tensor | None = None
+) -> Tensor:
     """Give each subject's features mean 0 and sd 1.
 
     Parameters
@@ -158,6 +167,8 @@ def zscore_by(x: Tensor, subjects: NDArray[Any], *, n_groups: int | None = None)
         Whose row it is.
     n_groups : int or None
         Equal blocks of features that share one mean and sd (channels of raw windows); None = each its own.
+    observed : Tensor of bool or None, shape (n_rows, n_features)
+        True where ``x`` was observed; the others do not count and become 0.
 
     Returns
     -------
@@ -167,7 +178,9 @@ def zscore_by(x: Tensor, subjects: NDArray[Any], *, n_groups: int | None = None)
     aligned = torch.empty_like(x)
     for subject in dict.fromkeys(subjects.tolist()):
         rows = torch.from_numpy(np.flatnonzero(subjects == subject))
-        aligned[rows] = Scaler.fit(x[rows], "standard", n_groups=n_groups).transform(x[rows])
+        seen = None if observed is None else observed[rows]
+        scaler = Scaler.fit(x[rows], "standard", n_groups=n_groups, observed=seen)
+        aligned[rows] = scaler.transform(x[rows], seen)
     return aligned
 
 
@@ -217,7 +230,7 @@ class Scaler:
         if kind == "none":
             return cls(torch.zeros(n_features), torch.ones(n_features))
         width = n_features // n_groups if n_groups else 1
-        # (rows, groups, width) -> (groups, rows x width): all numbers that share a scale; NaN where unobserved
+        # (rows, groups, width) -> (groups, rows x width): numbers that share a scale; NaN where unobserved
         values = x.double() if observed is None else x.double().masked_fill(~observed, math.nan)
         pooled = values.reshape(len(x), -1, width).transpose(0, 1).flatten(1)
         if kind == "standard":
@@ -226,6 +239,8 @@ class Scaler:
         else:
             center = pooled.nan_to_num(nan=math.inf).amin(1)
             scale = pooled.nan_to_num(nan=-math.inf).amax(1) - center
+        # a feature that was never observed stays as it is
+        center, scale = center.nan_to_num(0.0, 0.0, 0.0), scale.nan_to_num(0.0, 0.0, 0.0)
         scale = torch.where(scale > 1e-12 * center.abs().clamp(min=1e-12), scale, 1.0)
         return cls(center.repeat_interleave(width).float(), scale.repeat_interleave(width).float())
 

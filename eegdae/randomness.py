@@ -84,12 +84,15 @@ class Stream:
             grown = torch.empty((last + 1) * BLOCK_ROWS, n_features)
             grown[: len(buffer)] = buffer
             buffer = grown
-        if len(drawn) <= last:
+        if len(drawn) * BLOCK_ROWS < len(buffer):
             for block in torch.unique(rows // BLOCK_ROWS).tolist():
                 if block not in drawn:
                     generator = _generator(*self.key, purpose, block)
                     part = buffer[block * BLOCK_ROWS : (block + 1) * BLOCK_ROWS]
-                    part.normal_(generator=generator) if kind == "normal" else part.uniform_(generator=generator)
+                    if kind == "normal":
+                        part.normal_(generator=generator)
+                    else:
+                        part.uniform_(generator=generator)
                     drawn.add(block)
         self._drawn[(kind, purpose, n_features)] = (buffer, drawn)
         return buffer.index_select(0, rows)

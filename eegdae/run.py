@@ -69,7 +69,7 @@ class RunFolder:
         except OSError as error:
             self._lock.close()
             raise EegdaeError(
-                f"hydra.run.dir={self.path}: another process is running in this folder; wait for it or choose another"
+                f"hydra.run.dir={self.path}: another process is running in it; wait or choose another"
             ) from error
         try:
             self._take_over(resume)
@@ -78,7 +78,9 @@ class RunFolder:
             raise
 
     def _take_over(self, resume: bool) -> None:
-        self.before: dict[str, Any] = read_json(self.path / "run.json") if (self.path / "run.json").exists() else {}
+        self.before: dict[str, Any] = (
+            read_json(self.path / "run.json") if (self.path / "run.json").exists() else {}
+        )
         if self.before and not resume:
             raise EegdaeError(
                 f"hydra.run.dir={self.path}: holds a run already (status {self.before.get('status')}); "
@@ -87,12 +89,12 @@ class RunFolder:
         if self.before:
             if self.before.get("format") != FORMAT:
                 raise EegdaeError(
-                    f"{self.path / 'run.json'}: format {self.before.get('format')}; this version goes on with {FORMAT}"
+                    f"{self.path / 'run.json'}: format {self.before.get('format')}; this version has {FORMAT}"
                 )
             if self.before.get("config_hash") != self.hash:
                 key = _first_difference(read_config(self.path), self.config)
                 raise EegdaeError(
-                    f"resume=true: the run in {self.path} had another configuration ({key}); give the same overrides"
+                    f"resume=true: the run in {self.path} was another ({key}); give the same overrides"
                 )
         for left_over in self.path.rglob(".tmp-*"):
             left_over.unlink(missing_ok=True)
@@ -104,7 +106,9 @@ class RunFolder:
 
     def __enter__(self) -> Self:
         if not self.is_done:
-            self.write_text("config.yaml", yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True))
+            self.write_text(
+                "config.yaml", yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
+            )
             self._write_status("running")
         return self
 
@@ -155,13 +159,10 @@ class RunFolder:
             If the disk is full or the folder cannot be written.
         """
         target = self.path / name
-        temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data)
-            temporary.replace(target)
+            replace_file(target, data)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise EegdaeError(f"hydra.run.dir={self.path}: cannot write {name}: {error.strerror}") from error
 
     def write_text(self, name: str, text: str) -> None:
@@ -178,12 +179,10 @@ class RunFolder:
 
     def write_npz(self, name: str, **arrays: NDArray[Any]) -> None:
         """Write arrays; the same arrays give the same bytes."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        self.write_bytes(name, buffer.getvalue())
+        self.write_bytes(name, npz_bytes(**arrays))
 
     def write_tensors(self, name: str, state: Mapping[str, Any]) -> None:
-        """Write plain data and tensors that `read_tensors` reads back; the same state gives the same bytes."""
+        """Write plain data and tensors for `read_tensors`; the same state gives the same bytes."""
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "eegdae": eegdae.__version__, **state}, buffer)
         self.write_bytes(name, buffer.getvalue())
@@ -198,6 +197,37 @@ class RunFolder:
         """Return the state of an unfinished fit, or None."""
         path = self.path / "checkpoints" / f"{key}.ckpt"
         return read_tensors(path)["state"] if path.exists() else None
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name beside it and rename it: whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+    data : bytes
+        All of it.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written; nothing is left then.
+    """
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def npz_bytes(**arrays: NDArray[Any]) -> bytes:
+    """Put arrays into the bytes of an ``.npz`` file; the same arrays give the same bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -220,7 +250,11 @@ def git_commit() -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -270,14 +304,18 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise EegdaeError(f"{path}: no such file") from error
     except pickle.UnpicklingError as error:
         if zipfile.is_zipfile(path):
-            raise EegdaeError(f"{path}: holds more than tensors and plain data; refused, nothing was run") from error
+            raise EegdaeError(
+                f"{path}: holds more than tensors and plain data; refused, nothing was run"
+            ) from error
         raise EegdaeError(f"{path}: not a checkpoint of eegdae, or truncated") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise EegdaeError(f"{path}: truncated or damaged; train again or copy the file anew") from error
     if not isinstance(data, dict) or "format" not in data:
         raise EegdaeError(f"{path}: not a checkpoint of eegdae: no format number inside")
     if data["format"] != FORMAT:
-        raise EegdaeError(f"{path}: format {data['format']} of eegdae {data.get('eegdae')}; this version reads {FORMAT}")
+        raise EegdaeError(
+            f"{path}: format {data['format']} of eegdae {data.get('eegdae')}; this version reads {FORMAT}"
+        )
     return data
 
 
@@ -301,17 +339,21 @@ def read_model(path: str | os.PathLike[str]) -> CodeModel:
     """
     folder = Path(path)
     if not (folder / "run.json").exists():
-        raise EegdaeError(f"run={folder}: no run there (run.json is missing); give the folder of a finished run")
+        raise EegdaeError(
+            f"run={folder}: no run there (run.json is missing); give the folder of a finished run"
+        )
     status = read_json(folder / "run.json").get("status")
     if status != "done":
         raise EegdaeError(
-            f"run={folder}: status is {status!r}, not 'done'; finish it with resume=true hydra.run.dir={folder}"
+            f"run={folder}: status is {status!r}, not 'done'; finish it: resume=true hydra.run.dir={folder}"
         )
     state = read_tensors(folder / "model.ckpt")
     try:
         return CodeModel.from_state(state["model"])
     except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
-        raise EegdaeError(f"{folder / 'model.ckpt'}: a part is missing or does not fit: {_one_line(error)}") from error
+        raise EegdaeError(
+            f"{folder / 'model.ckpt'}: a part is missing or does not fit: {_one_line(error)}"
+        ) from error
 
 
 def _one_line(error: BaseException) -> str:

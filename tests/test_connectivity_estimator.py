@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import eegdae.estimators
+import eegdae.estimators.connectivity
 from eegdae.connectivity import EEG_BANDS, connectivity, vectorize
 from eegdae.errors import EegdaeError
 from eegdae.estimators import Connectivity
@@ -48,7 +48,7 @@ def test_inverse_gives_the_matrices(model):
 def test_many_windows_go_in_blocks(monkeypatch, model):
     x = windows()
     whole = model.transform(x)
-    monkeypatch.setattr(eegdae.estimators, "_WINDOWS_AT_ONCE", 5)
+    monkeypatch.setattr(eegdae.estimators.connectivity, "_WINDOWS_AT_ONCE", 5)
     np.testing.assert_allclose(model.transform(x), whole, rtol=1e-6, atol=1e-6)
 
 

@@ -38,9 +38,9 @@ def fit_pca(x: Tensor, n_components: int, *, key: str = "pca") -> PCA:
     """
     if len(x) < 2:
         raise EegdaeError(f"{key}: {len(x)} rows; principal components need 2 or more")
-    return PCA(min(n_components, *x.shape), svd_solver="full" if min(x.shape) < 64 else "covariance_eigh").fit(
-        x.numpy()
-    )
+    return PCA(
+        min(n_components, *x.shape), svd_solver="full" if min(x.shape) < 64 else "covariance_eigh"
+    ).fit(x.numpy())
 
 
 def pca_codes(
@@ -69,7 +69,7 @@ def pca_codes(
 
 
 def eigenvalue_ratio(windows: Windows) -> Tensor:
-    """Give every window one number of its recording: log of smallest over largest eigenvalue of its covariance.
+    """Give every window its recording's log of smallest over largest eigenvalue of the covariance.
 
     A trap, not a feature: where cleaning (ICA, interpolation) removed more from the recordings of one class,
     this number alone tells the classes apart.

@@ -65,10 +65,14 @@ class LogisticHead:
         if not C > 0 or max_iter < 1:
             raise EegdaeError(f"head.C={C}, head.max_iter={max_iter}: both must be above 0")
         if len(np.unique(y)) != n_classes:
-            raise EegdaeError(f"head: {len(np.unique(y))} of {n_classes} classes among the {len(y)} training rows")
+            raise EegdaeError(
+                f"head: {len(np.unique(y))} of {n_classes} classes among the {len(y)} training rows"
+            )
         scaler = StandardScaler().fit(x)
-        # Newton with conjugate gradients: on hundreds of correlated features L-BFGS needs a thousand iterations
-        model = LogisticRegression(C=C, max_iter=max_iter, tol=1e-3, solver="newton-cg", class_weight="balanced")
+        # Newton with conjugate gradients: on hundreds of correlated features L-BFGS takes a thousand steps
+        model = LogisticRegression(
+            C=C, max_iter=max_iter, tol=1e-3, solver="newton-cg", class_weight="balanced"
+        )
         model.fit(scaler.transform(np.asarray(x, np.float32)), y)
         coef, intercept = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
         if n_classes == 2:
@@ -88,7 +92,9 @@ class LogisticHead:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> LogisticHead:
         """Make a head from `state`."""
-        return cls(**{name: np.asarray(state[name], np.float64) for name in ("mean", "scale", "coef", "intercept")})
+        return cls(
+            **{name: np.asarray(state[name], np.float64) for name in ("mean", "scale", "coef", "intercept")}
+        )
 
 
 def softmax(score: NDArray[np.float64]) -> NDArray[np.float64]:

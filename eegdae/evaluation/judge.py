@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,118 +12,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
-from eegdae.corruption import Corruption
 from eegdae.evaluation.baselines import fit_pca, pca_codes
 from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.splits import Fold
-from eegdae.features import Scaler, View
+from eegdae.features import Scaler
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
 from eegdae.training import (
     CheckpointStore,
     ClassifierSpec,
     FitSpec,
-    Optimizer,
-    Schedule,
     fit_classifier,
     fit_many,
 )
 
-
-@dataclass(frozen=True)
-class HeadSpec:
-    """The head that all representations are judged with.
-
-    Parameters
-    ----------
-    kind : str
-        ``logistic`` or ``mlp``.
-    C, max_iter
-        Of the logistic regression.
-    width, dropout, epochs, batch_size, optimizer
-        Of the multilayer perceptron, see `ClassifierSpec`.
-    """
-
-    kind: str = "logistic"
-    C: float = 1.0
-    max_iter: int = 100
-    width: int = 64
-    dropout: float = 0.2
-    epochs: int = 30
-    batch_size: int = 128
-    optimizer: Optimizer = field(default_factory=Optimizer)
-
-
-@dataclass(frozen=True)
-class FinetuneSpec:
-    """How the encoders are trained on with a head and the labels; ``level`` is the noise on their input."""
-
-    epochs: int = 20
-    batch_size: int = 128
-    level: float = 0.0
-    width: int = 0
-    dropout: float = 0.0
-    optimizer: Optimizer = field(default_factory=Optimizer)
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """Everything that turns features into models and verdicts, data and split apart.
-
-    Parameters
-    ----------
-    views : tuple of View
-        Blocks of features.
-    hidden : tuple of int
-        Widths of a stack whose view has none of its own.
-    scaler : str
-        See `Scaler`.
-    corruption, level, schedule, network
-        See `FitSpec`.
-    head : HeadSpec
-        What judges.
-    finetune : FinetuneSpec or None
-        None: encoders stay as pretraining left them.
-    seed : int
-        Of every random draw.
-    """
-
-    views: tuple[View, ...]
-    hidden: tuple[int, ...]
-    scaler: str
-    corruption: Corruption
-    level: float
-    schedule: Schedule
-    network: Mapping[str, str]
-    head: HeadSpec
-    finetune: FinetuneSpec | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """All rows, before any split.
-
-    Parameters
-    ----------
-    features : mapping of str to Tensor, shape (n_rows, n_features of the view)
-        Unscaled, by view.
-    target : ndarray of int, shape (n_rows,)
-        Class numbers, -1 = none.
-    n_classes, n_chans : int
-        How many.
-    observed : Tensor of bool or None, shape (n_rows, n_chans n_times)
-        Of the raw view.
-    extra : mapping of str to Tensor, shape (n_rows, n_inputs)
-        Further representations to judge as they are, standardised like all others.
-    """
-
-    features: Mapping[str, Tensor]
-    target: NDArray[np.int64]
-    n_classes: int
-    n_chans: int
-    observed: Tensor | None = None
-    extra: Mapping[str, Tensor] = field(default_factory=dict)
+__all__ = [
+    "Data",
+    "FinetuneSpec",
+    "Fitted",
+    "HeadSpec",
+    "Recipe",
+    "Verdict",
+    "encode",
+    "fit_head",
+    "fit_models",
+    "judge_fold",
+    "reconstruct",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +56,10 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What one fold found on its test rows: codes, class probabilities by representation, reconstructions by view;
-    and the loss of every epoch."""
+    """What one fold found on its test rows.
+
+    Codes, class probabilities by representation, reconstructions by view, and the loss of every epoch.
+    """
 
     codes: NDArray[np.float32]
     proba: dict[str, NDArray[np.float64]]
@@ -184,7 +102,7 @@ def fit_models(
     scalers, specs = {}, []
     for view in recipe.views:
         x = data.features[view.name][at]
-        observed = data.observed[at] if data.observed is not None and view.is_raw else None
+        observed = data.observed_of(view, rows)
         groups = data.n_chans if view.is_raw else None
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
         spec = FitSpec(
@@ -327,7 +245,13 @@ def judge_fold(
 
 
 def reconstruct(
-    data: Data, train: NDArray[np.int64], test: NDArray[np.int64], fitted: Fitted, recipe: Recipe, *, fold: int
+    data: Data,
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    fitted: Fitted,
+    recipe: Recipe,
+    *,
+    fold: int,
 ) -> dict[str, Reconstruction]:
     """Corrupt and bring back some rows, view by view, with what was fitted on the training rows.
 
@@ -355,7 +279,8 @@ def reconstruct(
             corruption=recipe.corruption,
             level=recipe.level,
             key=(recipe.seed, fold, view.name),
-            observed=data.observed[torch.from_numpy(test)] if data.observed is not None and view.is_raw else None,
+            observed_train=data.observed_of(view, train),
+            observed=data.observed_of(view, test),
         )
         for view in recipe.views
     }
@@ -371,9 +296,8 @@ def _scaled(
     data: Data, rows: NDArray[np.int64], recipe: Recipe, scalers: Mapping[str, Scaler]
 ) -> dict[str, Tensor]:
     at = torch.from_numpy(rows)
-    observed = data.observed[at] if data.observed is not None else None
     return {
-        v.name: scalers[v.name].transform(data.features[v.name][at], observed if v.is_raw else None)
+        v.name: scalers[v.name].transform(data.features[v.name][at], data.observed_of(v, rows))
         for v in recipe.views
     }
 

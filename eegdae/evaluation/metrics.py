@@ -109,7 +109,7 @@ def interval(values: NDArray[np.float64], *, seed: int = 0) -> dict[str, float |
 
 
 def summarize(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Means and intervals of a table of `group_metrics`: ``{representation: {metric: {mean, low, high}}}``."""
+    """Means and intervals of a `group_metrics` table: ``{representation: {metric: {mean, low, high}}}``."""
     return {
         str(name): {metric: interval(rows[metric].to_numpy(np.float64)) for metric in METRICS}
         for name, rows in table.groupby("representation", sort=False)

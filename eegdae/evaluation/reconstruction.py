@@ -50,6 +50,7 @@ def compare_reconstructions(
     corruption: Corruption,
     level: float,
     key: tuple[int | str, ...],
+    observed_train: Tensor | None = None,
     observed: Tensor | None = None,
     n_shown: int = 24,
 ) -> Reconstruction:
@@ -67,7 +68,7 @@ def compare_reconstructions(
         What the network was trained to undo.
     key : tuple
         (seed, fold, view).
-    observed : Tensor of bool or None, shape of ``test``
+    observed_train, observed : Tensor of bool or None, shape of ``train`` and of ``test``
         Entries that count.
     n_shown : int
         Rows to keep, spread evenly.
@@ -78,7 +79,9 @@ def compare_reconstructions(
         Errors over all test rows.
     """
     keys = Keys(Stream(*key, "test"), torch.from_numpy(rows))
-    corrupted, _ = corruption.fitted(train).corrupt(test, level=level, keys=keys, observed=observed)
+    corrupted, _ = corruption.fitted(train, observed_train).corrupt(
+        test, level=level, keys=keys, observed=observed
+    )
     n_codes = next(iter(stacks.values())).n_codes
     pca = fit_pca(train, n_codes)
     with torch.inference_mode():

@@ -103,7 +103,9 @@ def make_folds(
         n = len(names) if kind == "leave_one_group_out" else n_folds
         if isinstance(n, bool) or not isinstance(n, int) or n < 2:
             wanted = "2 groups or more" if kind == "leave_one_group_out" else "a whole number, 2 or more"
-            raise EegdaeError(f"split.n_folds={n}: {kind} by {by} needs {wanted}; there are {len(names)} groups")
+            raise EegdaeError(
+                f"split.n_folds={n}: {kind} by {by} needs {wanted}; there are {len(names)} groups"
+            )
         if len(names) < n:
             raise EegdaeError(
                 f"split.n_folds={n}: only {len(names)} groups by {by} ({', '.join(names)}); "
@@ -111,12 +113,15 @@ def make_folds(
             )
         held_out = [tuple(names[k::n]) for k in range(n)]
         is_test = [np.isin(groups.astype(str), held) for held in held_out]
-        folds = [Fold(np.flatnonzero(~t), np.flatnonzero(t), h) for t, h in zip(is_test, held_out, strict=True)]
+        folds = [
+            Fold(np.flatnonzero(~t), np.flatnonzero(t), h) for t, h in zip(is_test, held_out, strict=True)
+        ]
     for number, fold in enumerate(folds):
         missing = set(metadata["label"]) - set(metadata["label"].iloc[fold.train])
         if missing:
             raise EegdaeError(
-                f"split: fold {number} has no training row of class {', '.join(sorted(missing))}; split by another group"
+                f"split: fold {number} has no training row of class {', '.join(sorted(missing))}; "
+                "split by another group"
             )
     return folds
 
@@ -136,8 +141,8 @@ def audit_folds(metadata: pd.DataFrame, folds: Sequence[Fold], *, by: str) -> li
     Returns
     -------
     list of dict
-        A row a fold: ``fold n_train n_test test_groups shared_rows shared_groups shared_trials overlapping_windows``,
-        the last four 0.
+        A row a fold: ``fold n_train n_test test_groups shared_rows shared_groups shared_trials
+        overlapping_windows``, the last four 0.
 
     Raises
     ------
@@ -152,13 +157,16 @@ def audit_folds(metadata: pd.DataFrame, folds: Sequence[Fold], *, by: str) -> li
         if len(shared):
             raise EegdaeError(f"split: fold {number}: row {shared[0]} is both trained on and tested")
         if len(fold.train) == 0 or len(fold.test) == 0:
-            raise EegdaeError(f"split: fold {number} has {len(fold.train)} training and {len(fold.test)} test rows")
+            raise EegdaeError(
+                f"split: fold {number} has {len(fold.train)} training and {len(fold.test)} test rows"
+            )
         for what, names in (("group", groups), ("trial", trials)):
             pair = _shared_name(names, fold)
             if pair:
                 name = names[pair[0]]
                 raise EegdaeError(
-                    f"split: fold {number}: rows {pair[0]} (train) and {pair[1]} (test) share the {what} {name!r}"
+                    f"split: fold {number}: rows {pair[0]} (train) and {pair[1]} (test) "
+                    f"share the {what} {name!r}"
                 )
         pair = _overlap(metadata, fold)
         if pair:
@@ -183,7 +191,7 @@ def audit_folds(metadata: pd.DataFrame, folds: Sequence[Fold], *, by: str) -> li
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key under which 2 comes before 10."""
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in str(name).split("/"))
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in str(name).split("/"))
 
 
 def _matching(metadata: pd.DataFrame, where: Mapping[str, str] | None, key: str) -> NDArray[np.bool_]:

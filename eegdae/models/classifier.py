@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from eegdae.errors import EegdaeError
-from eegdae.models.stack import PassThrough, StackedAutoencoder
+from eegdae.models.stack import PassThrough, StackedAutoencoder, new_linear
 from eegdae.randomness import Stream
 
 
@@ -46,9 +47,7 @@ class CodeClassifier(nn.Module):
         widths = [n_codes, width, n_outputs] if width else [n_codes, n_outputs]
         self.register_buffer("code_mean", torch.zeros(n_codes))
         self.register_buffer("code_sd", torch.ones(n_codes))
-        self.head = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, n_in, n_out) for n_in, n_out in zip(widths, widths[1:], strict=False)
-        )
+        self.head = nn.ModuleList(new_linear(n_in, n_out) for n_in, n_out in pairwise(widths))
 
     def reset_head(self, stream: Stream) -> CodeClassifier:
         """Draw the head's initial weights, uniform in +-1 / sqrt(fan in), and return self."""
@@ -56,7 +55,9 @@ class CodeClassifier(nn.Module):
             for name, parameter in linear.named_parameters():
                 bound = parameter.shape[-1] ** -0.5 if name == "weight" else 0.0
                 with torch.no_grad():
-                    parameter.copy_(stream.symmetric_uniform(f"head.{k}.{name}", tuple(parameter.shape), bound))
+                    parameter.copy_(
+                        stream.symmetric_uniform(f"head.{k}.{name}", tuple(parameter.shape), bound)
+                    )
         return self
 
     def fit_code_scale(self, views: Mapping[str, Tensor]) -> None:

@@ -39,7 +39,10 @@ def bce(reconstruction: Tensor, target: Tensor, observed: Tensor | None = None) 
 
     Parameters and result as for `mse`, the result in nats. Reconstructions are probabilities, not logits.
     """
-    return _mean(nn.functional.binary_cross_entropy(reconstruction, target, reduction="none"), observed)
+    # torch refuses NaN with a traceback; handed on, the stage can name its learning rate
+    probability = reconstruction.nan_to_num(nan=0.5)
+    values = nn.functional.binary_cross_entropy(probability, target, reduction="none")
+    return _mean(values + (reconstruction - reconstruction).detach(), observed)
 
 
 def cross_entropy(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
@@ -74,5 +77,7 @@ def check_unit_interval(x: Tensor, what: str) -> None:
         If an entry of ``x`` lies outside [0, 1].
     """
     low, high = float(torch.min(x)), float(torch.max(x))
-    if low < 0.0 or high > 1.0:
-        raise EegdaeError(f"loss=bce: {what} lies in [{low:.4g}, {high:.4g}], outside [0, 1]; set scaler=minmax")
+    if not (low >= 0.0 and high <= 1.0):
+        raise EegdaeError(
+            f"loss=bce: {what} lies in [{low:.4g}, {high:.4g}], outside [0, 1]; set scaler=minmax"
+        )

@@ -7,6 +7,7 @@ the clean codes of the layers below; the joint pass trains the whole `StackedAut
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,12 @@ def _activation(name: str, key: str) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[name]
 
 
+def new_linear(n_in: int, n_out: int) -> nn.Linear:
+    """Make a linear layer (..., n_in) -> (..., n_out) whose weights are yet to be drawn from a stream."""
+    # nn.Linear itself would draw from torch's global generator
+    return nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-any-return, no-untyped-call]
+
+
 class DenseLayer(nn.Module):
     """One autoencoder of the stack: ``x -> activation(x W + b) -> output(z W' + b')``.
 
@@ -47,9 +54,8 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.activation = _activation(activation, "model.activation")
         self.output = _activation(output, "model.output")
-        # skip_init: the weights are drawn by `reset`, never from torch's global generator
-        self.encoder = nn.utils.skip_init(nn.Linear, n_in, n_out)
-        self.decoder = nn.utils.skip_init(nn.Linear, n_out, n_in)
+        self.encoder = new_linear(n_in, n_out)
+        self.decoder = new_linear(n_out, n_in)
 
     def reset(self, stream: Stream, purpose: str) -> None:
         """Draw the initial weights and biases, uniform in +-1 / sqrt(fan in), from a stream."""
@@ -108,9 +114,12 @@ class StackedAutoencoder(nn.Module):
         super().__init__()
         widths = [n_features, *hidden]
         if len(widths) < 2 or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
-            raise EegdaeError(f"model.hidden={list(hidden)}: needs one or more widths, whole numbers of 1 or more")
+            raise EegdaeError(
+                f"model.hidden={list(hidden)}: needs one or more widths, whole numbers of 1 or more"
+            )
         codes = [activation] * (len(hidden) - 1) + [code_activation]
-        self.config = {
+        self._widths = widths
+        self.config: dict[str, Any] = {
             "n_features": n_features,
             "hidden": list(hidden),
             "activation": activation,
@@ -126,12 +135,12 @@ class StackedAutoencoder(nn.Module):
     @property
     def n_features(self) -> int:
         """Width of the input."""
-        return int(self.config["n_features"])  # type: ignore[call-overload]
+        return self._widths[0]
 
     @property
     def n_codes(self) -> int:
         """Width of the code."""
-        return int(self.config["hidden"][-1])  # type: ignore[index]
+        return self._widths[-1]
 
     def reset(self, stream: Stream) -> StackedAutoencoder:
         """Draw all initial weights from a stream and return self."""
@@ -140,15 +149,15 @@ class StackedAutoencoder(nn.Module):
         return self
 
     def encode(self, x: Tensor, *, n_layers: int | None = None) -> Tensor:
-        """Code of ``x`` after the first ``n_layers`` layers (default all): (..., n_features) -> (..., n_codes)."""
+        """Code of ``x`` after ``n_layers`` layers (default all): (..., n_features) -> (..., n_codes)."""
         for layer in self.layers[:n_layers]:
             x = layer.encode(x)  # type: ignore[operator]
         return x
 
     def decode(self, z: Tensor) -> Tensor:
         """Reconstruction from a code: (..., n_codes) -> (..., n_features)."""
-        for layer in reversed(self.layers):  # type: ignore[call-overload]
-            z = layer.decode(z)
+        for layer in reversed(self.layers):
+            z = layer.decode(z)  # type: ignore[operator]
         return z
 
     def forward(self, x: Tensor) -> Tensor:

@@ -149,6 +149,9 @@ class ReportData:
         As in ``metrics.json``: ``{representation: {metric: {"mean": , "low": , "high": }}}``.
     metric_notes : sequence of str
         What must be said beside the figures, e.g. why an interval is missing.
+    paired : DataFrame or None
+        Codes minus each other representation, group by group: columns ``representation metric mean low
+        high p``.
     transductive : bool
         Whether something used unlabelled test windows; said wherever a figure of this run stands.
     history : DataFrame
@@ -181,6 +184,7 @@ class ReportData:
     summary: Sequence[tuple[str, str]]
     metrics: Metrics
     metric_notes: Sequence[str] = ()
+    paired: pd.DataFrame | None = None
     transductive: bool = False
     history: pd.DataFrame
     network: Sequence[tuple[str, str, str, int]] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from eegdae.reporting.figures_scores import confusion, metric_bars
 from eegdae.reporting.html import Block, FigureBlock, Strong, Table, Text
 from eegdae.reporting.names import REPRESENTATIONS, metric_name, representation_name
@@ -37,6 +39,8 @@ def verdict(data: ReportData) -> list[Block]:
             "transductive: unlabelled windows of the test groups were used; new groups must bring some too."
         )
     blocks.append(Text(*notes))
+    if data.paired is not None and len(data.paired):
+        blocks.append(paired_table(data.paired, transductive=data.transductive))
     scored = [name for name in names if any(_mean(values, name) > _NONE for values in data.metrics.values())]
     for name in scored:
         blocks.append(
@@ -107,6 +111,42 @@ def metrics_table(metrics: Metrics, *, transductive: bool = False) -> Table:
         "what it is",
     ]
     return Table(header=header, rows=rows, caption="Mean over held-out groups [95 % interval], best in bold")
+
+
+def paired_table(paired: pd.DataFrame, *, transductive: bool = False) -> Table:
+    """Set the codes against every other representation, person by person.
+
+    Parameters
+    ----------
+    paired : DataFrame
+        Columns ``representation metric mean low high p``: codes minus the representation.
+    transductive : bool
+        Whether unlabelled test windows were used.
+
+    Returns
+    -------
+    Table
+        A row a representation; difference with its interval and p of each metric.
+    """
+    metrics = list(dict.fromkeys(paired["metric"]))
+    rows = []
+    for key, part in paired.groupby("representation", sort=False):
+        cells = [representation_name(str(key))]
+        for metric in metrics:
+            row = part[part["metric"] == metric].iloc[0]
+            values = {
+                name: None if pd.isna(row[name]) else float(row[name])
+                for name in ("mean", "low", "high", "p")
+            }
+            p = "" if values["p"] is None else f", p {values['p']:.2g}"
+            cells.append(f"{interval(values, signed=True)}{p}")
+        rows.append(cells)
+    return Table(
+        header=["codes minus", *(metric_name(metric, transductive=transductive) for metric in metrics)],
+        rows=rows,
+        caption="Differences of the codes to everything else, paired over held-out groups [95 % interval], "
+        "p of Wilcoxon's signed-rank test, not corrected for their number",
+    )
 
 
 def _mean(values: Mapping[str, Mapping[str, float | None]], metric: str) -> float:

@@ -6,23 +6,20 @@ import logging
 import os
 import re
 import sys
-from argparse import ArgumentError
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from hydra import main as hydra_main
-from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
 
@@ -83,48 +80,77 @@ def launch(command: str, args: Sequence[str]) -> int:
         print(help_text(command, folder))
         return 0
     args = [word for arg in args for word in _data_path(arg)]
-    failed: list[str] = []
+    outcome = _Outcome()
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     job = hydra_main(version_base="1.3", config_path=str(folder), config_name=command)(
-        lambda config: _job(command, config, failed)
+        lambda config: _job(command, config, outcome)
     )
     before = sys.argv
-    sys.argv = [f"eegdae {command}", *args]
+    # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it
+    raises, logging.raiseExceptions = logging.raiseExceptions, False
     try:
-        _check(command, args, folder)
+        sys.argv = [f"eegdae {command}", *check_args(command, args, folder)]
         job()
-    except HydraException as error:
-        raise EegdaeError(hydra_message(error)) from error
-    except OmegaConfBaseException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise EegdaeError(hydra_message(error)) from error
     except OSError as error:
-        raise EegdaeError(f"hydra.run.dir={error.filename}: cannot be written: {error.strerror}") from error
+        where = error.filename or "the folder of the run"
+        raise EegdaeError(f"hydra.run.dir: {where}: cannot be written: {error.strerror}") from error
+    except (ValueError, RuntimeError, ImportError) as error:
+        if outcome.started or isinstance(error, EegdaeError):
+            raise
+        # before the job begins only what Hydra was told can be at fault
+        raise EegdaeError(f"{' '.join(args)}: {' '.join(str(error).split())}") from error
     finally:
         sys.argv = before
-    for line in failed:
+        logging.raiseExceptions = raises
+    if outcome.error is not None:
+        raise outcome.error
+    for line in outcome.failed:
         print(f"eegdae: failed: {line}", file=sys.stderr)
-    return 2 if failed else 0
+    return 2 if outcome.failed else 0
 
 
-def _job(command: str, config: DictConfig, failed: list[str]) -> Any:
-    """Run one job; in a sweep its error is kept and the others go on."""
-    task = _task(command)
+@dataclass
+class _Outcome:
+    """What jobs left besides folders: the error of the one run, or a line for each failed job of a sweep."""
+
+    started: bool = False
+    error: Exception | None = None
+    failed: list[str] = field(default_factory=list)
+
+
+def _job(command: str, config: DictConfig, outcome: _Outcome) -> Any:
+    """Run one job; its error is kept: Hydra would print it, and end a sweep whose other jobs can go on."""
+    outcome.started = True
     hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    plain = plain_config(config)
-    if hydra.mode != RunMode.MULTIRUN:
-        return task(plain, folder)
-    overrides = " ".join(hydra.overrides.task)
-    log.info(f"job {hydra.job.num}: {overrides}")
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    overrides = " ".join(OmegaConf.to_container(hydra.overrides.task, resolve=False))  # type: ignore[arg-type]
+    if in_sweep:
+        log.info(f"job {hydra.job.num}: {overrides}")
     try:
-        return task(plain, folder)
+        plain = plain_config(config)
+        check_targets(plain)
+        return _task(command)(plain, Path(hydra.runtime.output_dir))
     except EegdaeError as error:
-        if plain.get("debug"):
+        known = error
+    except OSError as error:
+        known = EegdaeError(f"{error.filename or hydra.runtime.output_dir}: {error.strerror or error}")
+        known.__cause__ = error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        failed.append(f"job {hydra.job.num} ({overrides}): {' '.join(str(error).split())}")
-        log.info(f"job {hydra.job.num} failed: {error}")
+        known = EegdaeError("not enough memory; make model.hidden, trainer.batch_size or the data smaller")
+        known.__cause__ = error
+    if not in_sweep:
+        outcome.error = known
         return None
+    if config.get("debug"):
+        raise known
+    outcome.failed.append(f"job {hydra.job.num} ({overrides}): {' '.join(str(known).split())}")
+    log.info(f"job {hydra.job.num} failed: {known}")
+    return None
 
 
 def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
@@ -148,64 +174,14 @@ def _data_path(arg: str) -> list[str]:
     return ["data=files", f"data.path='{quoted}'"]
 
 
-def _check(command: str, args: Sequence[str], folder: Path) -> None:
-    """Refuse what could run code, before anything is imported: flags, overrides, then the whole composition."""
-    parsed = _parse_flags(args)
-    if parsed.experimental_rerun is not None:
-        raise EegdaeError("--experimental-rerun: refused, it unpickles a file; use resume=true and hydra.run.dir=DIR")
-    if parsed.config_path is not None or parsed.config_name is not None:
-        raise EegdaeError("--config-path, --config-name: not here; add a folder of your own by --config-dir DIR")
-    overrides = []
-    for text in parsed.overrides:
-        override = OverridesParser.create().parse_override(text)
-        if "_target_" in text:
-            value = override.value()
-            path = override.key_or_group
-            check_targets({path: value} if not path.endswith("_target_") else _nested(path, value))
-        overrides.append(_first_of_sweep(override) if parsed.multirun else text)
-    if parsed.config_dir is not None:
-        if not Path(parsed.config_dir).is_dir():
-            raise EegdaeError(f"--config-dir {parsed.config_dir}: no such folder")
-        overrides.append(f"hydra.searchpath=[file://{Path(parsed.config_dir).resolve()}]")
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
-            config = compose(command, overrides=overrides, return_hydra_config=True)
-        check_targets(OmegaConf.to_container(config, resolve=False))
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def _parse_flags(args: Sequence[str]) -> Any:
-    parser = get_args_parser()
-    parser.exit_on_error = False
-    try:
-        return parser.parse_args(list(args))
-    except (ArgumentError, SystemExit) as error:
-        raise EegdaeError(f"{' '.join(args)}: flags that Hydra does not know; see eegdae COMMAND --help") from error
-
-
-def _nested(path: str, value: Any) -> dict[str, Any]:
-    for key in reversed(path.replace("/", ".").split(".")):
-        value = {key: value}
-    return dict(value)
-
-
-def _first_of_sweep(override: Any) -> str:
-    """Give one override of a sweep the first of its values, so that it can be composed."""
-    if not override.is_sweep_override():
-        return str(override.input_line)
-    first = next(iter(override.sweep_string_iterator()))
-    return f"{override.get_key_element()}={first}"
-
-
 def hydra_message(error: Exception) -> str:
     """Make one line of an error of Hydra or OmegaConf: the key, the nearest names, what there is."""
     text = str(error)
-    missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text)
     if missing:
         group, name = missing.groups()
-        options = re.findall(r"^\t(\S+)", text, flags=re.MULTILINE) or _options(conf_dir() / group)
+        listed = text.partition("Config search path")[0]
+        options = re.findall(r"^\t(\S+)", listed, flags=re.MULTILINE) or _options(conf_dir() / group)
         return f"{group}={name}: no such choice; {did_you_mean(name, options)}"
     group_missing = re.search(r"Could not override '([^']+)'", text)
     if group_missing:
@@ -216,13 +192,9 @@ def hydra_message(error: Exception) -> str:
 
 def _unknown_key(path: str) -> str:
     """Say which keys there are beside one that is not."""
-    GlobalHydra.instance().clear()
     folder = conf_dir()
-    try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
-            node: Any = OmegaConf.to_container(compose("train"), resolve=False)
-    finally:
-        GlobalHydra.instance().clear()
+    node: Any = OmegaConf.to_container(compose_command("train", [], folder), resolve=False)
+    node.pop("hydra")
     *parents, name = path.split(".")
     for parent in parents:
         if not isinstance(node, dict) or parent not in node:
@@ -241,12 +213,16 @@ def help_text(command: str, folder: Path) -> str:
     """Say what a command takes: its entry file with its comments, then every group with its choices."""
     entry = (folder / f"{command}.yaml").read_text()
     groups = sorted(path for path in folder.iterdir() if path.is_dir())
-    used = [path for path in groups if re.search(rf"^\s*- (override /)?{path.name}:", entry, flags=re.MULTILINE)]
+    used = [
+        path for path in groups if re.search(rf"^\s*- (override /)?{path.name}:", entry, flags=re.MULTILINE)
+    ]
     width = max((len(path.name) for path in used), default=0)
     choices = [f"  {path.name:<{width}}  {' | '.join(_options(path))}" for path in used]
     return (
         f"usage: eegdae {command} [-m] [group=choice] [key=value ...]\n\n"
-        f"groups:\n" + "\n".join(choices) + f"\n\nconfiguration ({command}.yaml; each choice is a file too):\n\n{entry}\n"
+        f"groups:\n"
+        + "\n".join(choices)
+        + f"\n\nconfiguration ({command}.yaml; each choice is a file too):\n\n{entry}\n"
         "eegdae " + command + " --cfg job [overrides] prints the composed configuration.\n"
         "-m sweeps over lists: key=1,2,3 or 'key=range(0,5)'. --config-dir DIR adds choices of your own."
     )

@@ -39,8 +39,8 @@ def load_windows(data: Mapping[str, Any], windows: Mapping[str, Any]) -> Windows
     cut = make_windows(recordings, classes=data.get("classes"), **windows)
     n_subjects = cut.metadata["subject"].nunique()
     log.info(
-        f"{data.get('name', 'data')}: {len(recordings)} recordings of {n_subjects} people, {len(cut)} windows of "
-        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+        f"{data.get('name', 'data')}: {len(recordings)} recordings of {n_subjects} people, "
+        f"{len(cut)} windows of {cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
     )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")

@@ -65,6 +65,7 @@ def report_data(
         summary=_summary(config, settings, windows, model),
         metrics=metrics,
         metric_notes=metric_notes(windows, len(audit)),
+        paired=pd.read_csv(folder / "paired.csv") if (folder / "paired.csv").exists() else None,
         transductive=transductive,
         history=final,
         network=_network(model),
@@ -92,7 +93,7 @@ def metric_notes(windows: Windows, n_folds: int) -> list[str]:
         people = "1 person is" if n == 1 else f"{n} people are"
         notes = [f"No intervals: {people} fewer than the {MIN_GROUPS} that a bootstrap over people needs."]
     else:
-        notes = [f"Each of the {n} people is judged alone; figures are means over them with 95 % bootstrap intervals."]
+        notes = [f"Each of the {n} people is judged alone; intervals: 95 % bootstrap over people."]
     return notes
 
 
@@ -101,21 +102,34 @@ def _summary(
 ) -> list[tuple[str, str]]:
     recipe, meta = settings.recipe, windows.metadata
     schedule = recipe.schedule
+    n_recordings = len(meta[["subject", "session", "run"]].drop_duplicates())
+    counts = (f"{name} {int((meta['label'] == name).sum())}" for name in windows.classes)
+    sizes = ((v.name, model.stacks[v.name]) for v in recipe.views)
+    optimizer = ", ".join(f"{key} {value:g}" for key, value in schedule.optimizer.options.items())
     rows = [
         ("data", str(settings.data.get("name", settings.data.get("path", "")))),
         ("source", str(settings.data.get("citation") or "")),
-        ("people, recordings", f"{meta['subject'].nunique()}, {len(meta[['subject', 'session', 'run']].drop_duplicates())}"),
-        ("windows", f"{len(windows)} of {windows.n_times / windows.sfreq:g} s ({windows.n_times} samples at {windows.sfreq:g} Hz)"),
+        ("people, recordings", f"{meta['subject'].nunique()}, {n_recordings}"),
+        (
+            "windows",
+            f"{len(windows)} of {windows.n_times / windows.sfreq:g} s "
+            f"({windows.n_times} samples at {windows.sfreq:g} Hz)",
+        ),
         ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
-        ("classes", ", ".join(f"{name} {int((meta['label'] == name).sum())}" for name in windows.classes) or "none"),
-        ("views", ", ".join(f"{v.name}: {model.stacks[v.name].n_features} features to {model.stacks[v.name].n_codes} codes" for v in recipe.views)),
+        ("classes", ", ".join(counts) or "none"),
+        ("views", ", ".join(f"{name}: {s.n_features} features to {s.n_codes} codes" for name, s in sizes)),
         ("scaler, alignment", f"{recipe.scaler}, {settings.alignment}"),
         ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
-        ("training", f"{schedule.pretrain}, {schedule.epochs} epochs a layer, {schedule.joint_epochs} joint, batches of {schedule.batch_size}, {schedule.optimizer.name} {dict(schedule.optimizer.options)}, loss {schedule.loss}"),
+        (
+            "training",
+            f"{schedule.pretrain.replace('_', ' ')}, {schedule.epochs} epochs a layer, "
+            f"{schedule.joint_epochs} joint, batches of {schedule.batch_size}, "
+            f"{schedule.optimizer.name} ({optimizer}), loss {schedule.loss}",
+        ),
         ("head", recipe.head.kind),
-        ("split", f"{settings.split['kind']} by {settings.split.get('by', 'subject')}"),
+        ("split", f"{settings.split['kind'].replace('_', ' ')} by {settings.split.get('by', 'subject')}"),
         ("seed", str(config["seed"])),
-    ]  # fmt: skip
+    ]
     return [(key, value) for key, value in rows if value]
 
 
@@ -143,7 +157,7 @@ def _examples(
             way: float(np.sqrt(np.mean([part[view.name][way] ** 2 for part in found])))
             for way in ("corrupted", "reconstructed", "pca")
         }
-        rows = {
+        rows: dict[str, Any] = {
             w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
         }
         common: dict[str, Any] = {
@@ -156,8 +170,10 @@ def _examples(
         }
         if view.is_raw:
             scaler = model.scalers[view.name]
-            back = {
-                w: scaler.inverse_transform(torch.from_numpy(x[len(x) // 2])).numpy().reshape(windows.n_chans, -1)
+            back: dict[str, Any] = {
+                w: scaler.inverse_transform(torch.from_numpy(x[len(x) // 2]))
+                .numpy()
+                .reshape(windows.n_chans, -1)
                 for w, x in rows.items()
             }
             examples.append(
@@ -178,8 +194,10 @@ def _matrices(view: View, windows: Windows, data: Data, model: CodeModel) -> lis
     with torch.inference_mode():
         back = scaler.inverse_transform(model.stacks[view.name](scaler.transform(x)))
     n_bands = len(view.bands or ())
-    means = np.stack([view.matrices(x[torch.from_numpy(data.target == k)], windows.n_chans).mean(0) for k in range(data.n_classes)])  # fmt: skip
-    found = np.stack([view.matrices(back[torch.from_numpy(data.target == k)], windows.n_chans).mean(0) for k in range(data.n_classes)])  # fmt: skip
+    rows = [torch.from_numpy(data.target == k) for k in range(data.n_classes)]
+    means, found = (
+        np.stack([view.matrices(values[at], windows.n_chans).mean(0) for at in rows]) for values in (x, back)
+    )
     spread = means.std(0).reshape(n_bands, -1).mean(1)
     names = [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (view.bands or {}).items()]
     return [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eegdae.connectivity import MEASURES
 from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.evaluation.judge import FinetuneSpec, HeadSpec, Recipe
@@ -14,11 +15,12 @@ from eegdae.features import ALIGNMENTS, SCALERS, View
 from eegdae.tasks.targets import check_targets, resolve
 from eegdae.training import Optimizer, Schedule
 
-_TOP = (
-    *("name", "seed", "scaler", "alignment", "baselines", "resume", "debug"),
+_SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "pretrain"),
-    *("finetune", "head", "split", "trainer", "paths"),
+    *("finetune", "head", "split", "trainer"),
 )
+_TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
+MAX_THREADS = 1024
 BASELINES = ("eigenvalue_ratio",)
 
 
@@ -72,26 +74,39 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     """
     check_targets(config)
     _known("", config, _TOP)
+    _needed("", config, _TOP)
+    for key in _SECTIONS:
+        if not isinstance(config[key], Mapping):
+            raise EegdaeError(
+                f"{key}={config[key]!r}: must be a mapping; see eegdae train --help for the choices"
+            )
     model = _without_target("model", config, ("eegdae.models.StackedAutoencoder",))
-    _known("model.", model, ("hidden", "activation", "code_activation"))
+    _known("model.", model, ("hidden", "raw_view_hidden", "activation", "code_activation"))
+    _needed("model.", model, ("hidden",))
     hidden = _widths("model.hidden", model.pop("hidden"))
+    model.pop("raw_view_hidden", None)  # features.raw.hidden has it, by interpolation
     trainer = dict(config["trainer"])
     _known("trainer.", trainer, ("batch_size", "threads", "checkpoint_seconds"))
-    if trainer["threads"] is not None:
-        _whole("trainer.threads", trainer["threads"], low=1)
+    _needed("trainer.", trainer, ("batch_size", "threads", "checkpoint_seconds"))
+    if trainer["threads"] is not None and _whole("trainer.threads", trainer["threads"], low=1) > MAX_THREADS:
+        raise EegdaeError(f"trainer.threads={trainer['threads']}: must be {MAX_THREADS} or less")
     pretrain = dict(config["pretrain"])
     _known("pretrain.", pretrain, ("name", "epochs", "joint_epochs"))
+    _needed("pretrain.", pretrain, ("name", "epochs", "joint_epochs"))
     _known("loss.", config["loss"], ("name",))
+    _needed("loss.", config["loss"], ("name",))
     corruption, level = _corruption(config)
     scaler = _one_of("scaler", config["scaler"], SCALERS)
     optimizer = _optimizer(config)
     windows = dict(config["windows"])
     _known("windows.", windows, ("size", "stride", "max_missing", "bad_channels"))
+    _needed("windows.", windows, ("size",))
     for key in ("size", "stride", "max_missing"):
         if windows.get(key) is not None:
             _number(f"windows.{key}", windows[key])
     split = dict(config["split"])
     _known("split.", split, ("kind", "by", "n_folds", "train", "test"))
+    _needed("split.", split, ("kind",))
     data = dict(config["data"])
     data.pop("bands", None)
     return Settings(
@@ -118,11 +133,32 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
                 checkpoint_seconds=_number("trainer.checkpoint_seconds", trainer["checkpoint_seconds"]),
             ),
             network=model,
-            head=_head(config, optimizer),
+            head=read_head(config),
             finetune=_finetune(config, optimizer),
             seed=_whole("seed", config["seed"], low=0),
         ),
     )
+
+
+def read_head(config: Mapping[str, Any]) -> HeadSpec:
+    """Check ``head`` and ``optimizer`` of a configuration and build the head they describe.
+
+    Parameters
+    ----------
+    config : mapping
+        Plain Python with both keys.
+
+    Returns
+    -------
+    HeadSpec
+        What judges codes.
+
+    Raises
+    ------
+    EegdaeError
+        Names the key, the value and what is allowed.
+    """
+    return _head(config, _optimizer(config))
 
 
 def _corruption(config: Mapping[str, Any]) -> tuple[Corruption, float]:
@@ -132,7 +168,7 @@ def _corruption(config: Mapping[str, Any]) -> tuple[Corruption, float]:
         raise EegdaeError(f"corruption._target_={config['corruption']['_target_']!r}: is no corruption")
     level = _number("corruption.level", node.pop("level", None))
     options = {f.name: f for f in dataclasses.fields(kind) if f.name in ("clip", "per_feature")}
-    _known("corruption.", node, tuple(options) + ("level",))
+    _known("corruption.", node, (*options, "level"))
     for key, value in node.items():
         if not isinstance(value, bool):
             raise EegdaeError(f"corruption.{key}={value!r}: must be true or false")
@@ -155,7 +191,10 @@ def _head(config: Mapping[str, Any], optimizer: Optimizer) -> HeadSpec:
     node = _without_target("head", config, allowed)
     if config["head"]["_target_"] == allowed[0]:
         _known("head.", node, ("C", "max_iter"))
-        return HeadSpec(C=_number("head.C", node["C"]), max_iter=_whole("head.max_iter", node["max_iter"], low=1))
+        _needed("head.", node, ("C", "max_iter"))
+        return HeadSpec(
+            C=_number("head.C", node["C"]), max_iter=_whole("head.max_iter", node["max_iter"], low=1)
+        )
     _known("head.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
     return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
 
@@ -165,11 +204,12 @@ def _finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec |
     if node.pop("enabled", False) is not True:
         return None
     _known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
-    level = _number("finetune.level", node.pop("level"))
+    level = _number("finetune.level", node.pop("level", None))
     return FinetuneSpec(level=level, **_network_head("finetune", node, optimizer))
 
 
 def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    _needed(f"{key}.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
     lr = _number(f"{key}.lr", node.pop("lr"))
     _whole(f"{key}.epochs", node["epochs"], low=1)
     _whole(f"{key}.batch_size", node["batch_size"], low=1)
@@ -180,11 +220,14 @@ def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[
 
 
 def _views(node: Mapping[str, Any]) -> tuple[View, ...]:
-    if not node:
-        raise EegdaeError("features: no view; choose one or more of raw, power, connectivity")
     views = []
     for name, given in node.items():
+        if not isinstance(given, Mapping):
+            raise EegdaeError(f"features.{name}={given!r}: must be a mapping with a measure")
         options = dict(given)
+        if name in ("raw", *MEASURES) and "measure" not in options:
+            # what an experiment says of a view that was not chosen: eegdae train 'features=[power]'
+            continue
         _known(f"features.{name}.", options, ("measure", "bands", "hidden"))
         hidden = options.get("hidden")
         widths = None if hidden is None else _widths(f"features.{name}.hidden", hidden)
@@ -192,6 +235,8 @@ def _views(node: Mapping[str, Any]) -> tuple[View, ...]:
         if bands is not None:
             bands = {str(band): edges for band, edges in dict(bands).items()}
         views.append(View(str(name), options.get("measure", ""), bands, widths))
+    if not views:
+        raise EegdaeError("features: no view; choose one or more of raw, power, connectivity")
     return tuple(views)
 
 
@@ -207,6 +252,14 @@ def _known(prefix: str, node: Mapping[str, Any], known: tuple[str, ...]) -> None
     for key in node:
         if key not in known:
             raise EegdaeError(f"{prefix}{key}: unknown key; {did_you_mean(str(key), known)}")
+
+
+def _needed(prefix: str, node: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if key not in node:
+            raise EegdaeError(
+                f"{prefix}{key}: is missing; leave out what takes it away, ~{prefix}{key} or {prefix}{key}=[]"
+            )
 
 
 def _one_of(key: str, value: object, known: tuple[str, ...]) -> str:

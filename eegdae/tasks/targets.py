@@ -30,6 +30,7 @@ HYDRA_TARGETS = (
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
 )
 LOGGING_CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.Formatter")
+LOGGING_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
 def check_targets(config: Any, *, where: str = "") -> None:
@@ -54,12 +55,17 @@ def check_targets(config: Any, *, where: str = "") -> None:
                 _check_name(path, value)
             elif key == "class" and where.startswith("hydra"):
                 if value not in LOGGING_CLASSES:
-                    raise EegdaeError(f"{path}={value!r}: not allowed; {did_you_mean(str(value), LOGGING_CLASSES)}")
+                    raise EegdaeError(
+                        f"{path}={value!r}: not allowed; {did_you_mean(str(value), LOGGING_CLASSES)}"
+                    )
             else:
                 check_targets(value, where=path)
     elif isinstance(config, Sequence) and not isinstance(config, str):
         for number, value in enumerate(config):
             check_targets(value, where=f"{where}[{number}]")
+    elif isinstance(config, str) and config.startswith("ext://") and config not in LOGGING_STREAMS:
+        # the logging module imports what such a string names
+        raise EegdaeError(f"{where}={config!r}: not allowed; {did_you_mean(config, LOGGING_STREAMS)}")
 
 
 def resolve(name: object, *, where: str) -> Any:
@@ -85,4 +91,6 @@ def resolve(name: object, *, where: str) -> Any:
 def _check_name(path: str, name: object, *, known: tuple[str, ...] | None = None) -> None:
     allowed = known or (*TARGETS, *(HYDRA_TARGETS if path.startswith("hydra.") else ()))
     if name not in allowed:
-        raise EegdaeError(f"{path}={name!r}: refused, it is not in the table of targets; {did_you_mean(str(name), allowed)}")
+        raise EegdaeError(
+            f"{path}={name!r}: refused, it is not in the table of targets; {did_you_mean(str(name), allowed)}"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,7 +85,9 @@ def metrics_lines(metrics: Mapping[str, Any], *, transductive: bool = False) -> 
     if not metrics:
         return ["no labels: codes were trained, nothing was judged"]
     note = " (transductive)" if transductive else ""
-    lines = [f"{'representation':<18}" + "".join(f"{metric.replace('_', ' ') + note:>36}" for metric in METRICS)]
+    lines = [
+        f"{'representation':<18}" + "".join(f"{metric.replace('_', ' ') + note:>36}" for metric in METRICS)
+    ]
     for name, figures in sorted(metrics.items(), key=lambda item: -(item[1][METRICS[0]]["mean"] or 0)):
         cells = [_cell(figures[metric]) for metric in METRICS]
         lines.append(f"{name:<18}" + "".join(f"{cell:>36}" for cell in cells))
@@ -177,7 +178,9 @@ def _final_model(
     codes = encode(model.stacks, model.scaled(windows))
     labelled = np.flatnonzero(data.target >= 0)
     if len(labelled):
-        head, losses = fit_head(codes[labelled], data, labelled, recipe, fold=fold, name="codes", checkpoints=run)
+        head, losses = fit_head(
+            codes[labelled], data, labelled, recipe, fold=fold, name="codes", checkpoints=run
+        )
         model = CodeModel(**{**vars(model), "head": head})
         fitted.history.extend(losses)
     run.write_npz("codes.npz", codes=codes, rows=rows, in_sample=np.array(True))
@@ -200,8 +203,8 @@ def _judge(run: RunFolder, windows: Windows, n_folds: int) -> pd.DataFrame:
     """Figures of every group from what the folds left, and nothing else."""
     if n_folds == 0:
         return pd.DataFrame()
-    table = pd.concat([pd.read_csv(io.BytesIO((run.path / f"folds/{k}/predictions.csv").read_bytes()),
-                                   dtype={"group": str}) for k in range(n_folds)], ignore_index=True)  # fmt: skip
+    places = [run.path / f"folds/{k}/predictions.csv" for k in range(n_folds)]
+    table = pd.concat([pd.read_csv(place, dtype={"group": str}) for place in places], ignore_index=True)
     columns = [column for column in table.columns if "|" in column]
     names = dict.fromkeys(column.partition("|")[0] for column in columns)
     proba = {name: table[[f"{name}|{label}" for label in windows.classes]].to_numpy() for name in names}

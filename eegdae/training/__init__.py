@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eegdae.training.fit import FitResult, FitSpec, Schedule, fit_many
 from eegdae.training.finetune import ClassifierSpec, fit_classifier
+from eegdae.training.fit import FitResult, FitSpec, Schedule, fit_many
 from eegdae.training.stage import CheckpointStore, Optimizer, Stage, run_stage
 
 __all__ = [

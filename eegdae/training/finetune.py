@@ -75,7 +75,7 @@ def fit_classifier(
 ) -> tuple[CodeClassifier, list[dict[str, Any]]]:
     """Fit a head on codes, and the encoders with it where asked.
 
-    Classes weigh inversely to their number of rows. Frozen encoders are passed once: only codes are trained on.
+    Classes weigh inversely to their number of rows. Decoders are never trained.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ def fit_classifier(
     counts = torch.bincount(spec.target, minlength=spec.n_outputs).float()
     if bool((counts == 0).any()) or len(counts) < 2:
         raise EegdaeError(f"head: training rows a class are {counts.int().tolist()}; each needs one or more")
+    if spec.corruption:
+        spec.corruption.check_level(spec.level, "finetune.level")
     encoders = {view: copy.deepcopy(stack) for view, stack in spec.encoders.items()}
     model = CodeClassifier(encoders, n_outputs=spec.n_outputs, width=spec.width, dropout=spec.dropout)
     model.reset_head(Stream(spec.seed, spec.fold, spec.name))
@@ -116,12 +118,13 @@ def fit_classifier(
     def loss(params: Mapping[str, Tensor], batch: Batch, keys: Keys) -> Tensor:
         views = {view: batch[view] for view in spec.views}
         for view, corruption in corruptions.items():
-            # the same noise in two views of one width would tie them together: each view has a stream of its own
+            # the same noise in two views of one width would tie them together: each has its own stream
             own = Keys(keys.stream.child(view), keys.rows)
             views[view], _ = corruption.corrupt(views[view], level=spec.level, keys=own)
         keep = keys.uniform("dropout", _n_dropped(skeleton)) if spec.dropout else None
         keep = keep.to(batch["target"].device) if keep is not None else None
-        logits = functional_call(skeleton, dict(params), (views, keep))
+        # the scale of the codes lies where the model is trained, as its weights do
+        logits = functional_call(skeleton, {**dict(model.named_buffers()), **params}, (views, keep))
         return cross_entropy(logits, batch["target"], weight.to(logits))
 
     stage = Stage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ class Schedule:
     Parameters
     ----------
     pretrain : str
-        ``greedy_then_joint``, ``greedy`` (layer by layer), ``joint`` (all at once) or ``none`` (left as drawn).
+        ``greedy_then_joint``, ``greedy`` (layer by layer), ``joint`` (all at once), ``none`` (left as drawn).
     epochs : int
         Of each greedy stage.
     joint_epochs : int
@@ -53,7 +53,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.pretrain not in PRETRAIN:
-            raise EegdaeError(f"pretrain={self.pretrain!r}: no such schedule; {did_you_mean(self.pretrain, PRETRAIN)}")
+            raise EegdaeError(
+                f"pretrain={self.pretrain!r}: no such schedule; {did_you_mean(self.pretrain, PRETRAIN)}"
+            )
         if self.loss not in LOSSES:
             raise EegdaeError(f"loss={self.loss!r}: no such loss; {did_you_mean(self.loss, LOSSES)}")
         for key, value, low in (
@@ -186,11 +188,16 @@ def fit_many(specs: Sequence[FitSpec], *, checkpoints: CheckpointStore | None = 
 def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
     spec.corruption.check_level(spec.level)
     if spec.x.ndim != 2 or spec.x.shape[0] < 2 or spec.x.shape[1] < 1:
-        raise EegdaeError(f"view {spec.view!r}: {tuple(spec.x.shape)} rows and features; training needs 2 rows or more")
+        raise EegdaeError(
+            f"view {spec.view!r}: {tuple(spec.x.shape)} rows and features; training needs 2 rows or more"
+        )
+    if spec.observed is not None:
+        # what was not observed would still reach the network as input
+        spec = replace(spec, x=spec.x.masked_fill(~spec.observed, 0.0))
     if spec.schedule.loss == "bce":
         check_unit_interval(spec.x, f"view {spec.view!r}")
     network = {**spec.network, **({"output": "sigmoid"} if spec.schedule.loss == "bce" else {})}
-    stack = StackedAutoencoder(spec.x.shape[1], hidden=spec.hidden, **network)  # type: ignore[arg-type]
+    stack = StackedAutoencoder(spec.x.shape[1], hidden=spec.hidden, **network)
     stack.reset(Stream(spec.seed, spec.fold, spec.view))
     state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
     if "stack" in state:
@@ -215,10 +222,8 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
             checkpoint_seconds=spec.schedule.checkpoint_seconds,
             label=f"fold {spec.fold} {spec.name} {spec.view}",
         )
-        history += [
-            {"model": spec.name, "fold": spec.fold, "view": spec.view, "stage": name, "epoch": e, "loss": loss}
-            for e, loss in enumerate(losses, 1)
-        ]
+        who = {"model": spec.name, "fold": spec.fold, "view": spec.view, "stage": name}
+        history.extend({**who, "epoch": e, "loss": loss} for e, loss in enumerate(losses, 1))
         save(None, at=number + 1)
     return FitResult(spec, stack.requires_grad_(False).eval(), history)
 
@@ -229,7 +234,7 @@ def _stage_names(pretrain: str, n_layers: int) -> list[str]:
 
 
 def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
-    """Build a stage: the whole stack on the input, or one layer on the clean codes of the frozen layers below."""
+    """Build a stage: the whole stack on the input, or a layer on the clean codes of the frozen ones below."""
     observed = spec.observed
     if name == "joint":
         module: nn.Module = stack

@@ -1,4 +1,4 @@
-"""One stage of training: a pure loss, minimised by one Lightning fit that can be interrupted at any moment."""
+"""One stage of training: a pure loss, minimised by one Lightning fit that can be interrupted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.randomness import Keys, Stream
@@ -59,7 +59,9 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if self.name not in OPTIMIZERS:
-            raise EegdaeError(f"optimizer={self.name!r}: no such optimiser; {did_you_mean(self.name, OPTIMIZERS)}")
+            raise EegdaeError(
+                f"optimizer={self.name!r}: no such optimiser; {did_you_mean(self.name, OPTIMIZERS)}"
+            )
         self.build([nn.Parameter(torch.zeros(1))])
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -74,7 +76,9 @@ class Optimizer:
             # fused: one pass over the weights; the default on a CPU makes a dozen
             return OPTIMIZERS[self.name](parameters, **{"fused": True, **self.options})
         except (TypeError, ValueError) as error:
-            raise EegdaeError(f"optimizer: {self.name} does not take {dict(self.options)}: {error}") from error
+            raise EegdaeError(
+                f"optimizer: {self.name} does not take {dict(self.options)}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +170,10 @@ class StageModule(pl.LightningModule):
         optimizer = self.optimizers()
         stage = self.stage
         rows = self._order[block * BLOCK_BATCHES * stage.batch_size :][: BLOCK_BATCHES * stage.batch_size]
-        for at in rows.split(stage.batch_size):
-            columns = {name: column.index_select(0, at).to(self.device) for name, column in stage.data.items()}
+        for at in torch.split(rows, stage.batch_size):
+            columns = {
+                name: column.index_select(0, at).to(self.device) for name, column in stage.data.items()
+            }
             loss = stage.loss(self._params, columns, Keys(self._stream, stage.rows.index_select(0, at)))
             optimizer.zero_grad()  # type: ignore[union-attr]
             self.manual_backward(loss)
@@ -178,9 +184,10 @@ class StageModule(pl.LightningModule):
         """Note the epoch's mean loss and refuse one that is not a number."""
         mean = float(self._total) / len(self.stage.rows)
         if not math.isfinite(mean):
+            view, lr = self.stage.key[-1], self.stage.optimizer.options.get("lr")
             raise EegdaeError(
-                f"training: the loss of {' '.join(map(str, self.stage.key[2:]))} {self.stage.name} became {mean} in "
-                f"epoch {self.epochs_done + 1} at optimizer.lr={self.stage.optimizer.options.get('lr')}; lower it"
+                f"training: the loss of {view} {self.stage.name} became {mean} in epoch "
+                f"{self.epochs_done + 1} at optimizer.lr={lr}; lower it"
             )
         self.history.append(mean)
         self._after_epoch(self)
@@ -247,13 +254,15 @@ def run_stage(
     with bar, _quiet_lightning():
         if done < stage.epochs:
             n_blocks = math.ceil(len(stage.rows) / stage.batch_size / BLOCK_BATCHES)
-            trainer = pl.Trainer(max_epochs=stage.epochs - done, accelerator="auto", devices=1, barebones=True)
+            trainer = pl.Trainer(
+                max_epochs=stage.epochs - done, accelerator="auto", devices=1, barebones=True
+            )
             trainer.fit(module, train_dataloaders=range(n_blocks))
             stage.module.to("cpu")
     return module.history
 
 
-class _quiet_lightning(warnings.catch_warnings):  # noqa: N801  (a context manager, like its parent)
+class _quiet_lightning(warnings.catch_warnings):
     """Keep Lightning's start-up lines off the screen: a run has hundreds of fits."""
 
     def __enter__(self) -> None:

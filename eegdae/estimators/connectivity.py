@@ -1,4 +1,4 @@
-"""The scikit-learn face of the package: thin classes that validate and call the parts below."""
+"""Connectivity as a scikit-learn transformer of windows."""
 
 from __future__ import annotations
 

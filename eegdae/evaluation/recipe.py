@@ -1,0 +1,115 @@
+"""What a verdict is made of: how to fit and judge (`Recipe`), and on what (`Data`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eegdae.corruption import Corruption
+from eegdae.features import View
+from eegdae.training import Optimizer, Schedule
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """The head that all representations are judged with.
+
+    Parameters
+    ----------
+    kind : str
+        ``logistic`` or ``mlp``.
+    C, max_iter
+        Of the logistic regression.
+    width, dropout, epochs, batch_size, optimizer
+        Of the multilayer perceptron, see `ClassifierSpec`.
+    """
+
+    kind: str = "logistic"
+    C: float = 1.0
+    max_iter: int = 100
+    width: int = 64
+    dropout: float = 0.2
+    epochs: int = 30
+    batch_size: int = 128
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(frozen=True)
+class FinetuneSpec:
+    """How the encoders are trained on with a head and the labels; ``level`` is the noise on their input."""
+
+    epochs: int = 20
+    batch_size: int = 128
+    level: float = 0.0
+    width: int = 0
+    dropout: float = 0.0
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Everything that turns features into models and verdicts, data and split apart.
+
+    Parameters
+    ----------
+    views : tuple of View
+        Blocks of features.
+    hidden : tuple of int
+        Widths of a stack whose view has none of its own.
+    scaler : str
+        See `Scaler`.
+    corruption, level, schedule, network
+        See `FitSpec`.
+    head : HeadSpec
+        What judges.
+    finetune : FinetuneSpec or None
+        None: encoders stay as pretraining left them.
+    seed : int
+        Of every random draw.
+    """
+
+    views: tuple[View, ...]
+    hidden: tuple[int, ...]
+    scaler: str
+    corruption: Corruption
+    level: float
+    schedule: Schedule
+    network: Mapping[str, str]
+    head: HeadSpec
+    finetune: FinetuneSpec | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """All rows, before any split.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor, shape (n_rows, n_features of the view)
+        Unscaled, by view.
+    target : ndarray of int, shape (n_rows,)
+        Class numbers, -1 = none.
+    n_classes, n_chans : int
+        How many.
+    observed : Tensor of bool or None, shape (n_rows, n_chans n_times)
+        Of the raw view.
+    extra : mapping of str to Tensor, shape (n_rows, n_inputs)
+        Further representations to judge as they are, standardised like all others.
+    """
+
+    features: Mapping[str, Tensor]
+    target: NDArray[np.int64]
+    n_classes: int
+    n_chans: int
+    observed: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def observed_of(self, view: View, rows: NDArray[np.int64]) -> Tensor | None:
+        """Which entries of a view's rows were observed, shape (n_rows, n_features); None where all were."""
+        return self.observed[torch.from_numpy(rows)] if self.observed is not None and view.is_raw else None

@@ -1,0 +1,104 @@
+"""``eegdae data``: which sets there are and where they lie; getting one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings import cache_dir, get
+from eegdae.tasks.launch import conf_dir, register_resolvers
+
+USAGE = "usage: eegdae data list | eegdae data get NAME"
+_WORDS = ("list", "get")
+
+
+def data_command(args: Sequence[str]) -> int:
+    """Do what ``eegdae data ...`` asks.
+
+    Parameters
+    ----------
+    args : sequence of str
+        ``list``, or ``get`` and a name.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    EegdaeError
+        If the words are others, there is no such set, or it cannot be downloaded.
+    """
+    word, *names = args or [""]
+    if word in ("-h", "--help"):
+        print(USAGE)
+    elif word == "list" and not names:
+        print("\n".join(line for file in _files() for line in _entry(file)))
+    elif word == "get" and len(names) == 1:
+        print(_get(names[0]))
+    elif word not in _WORDS:
+        raise EegdaeError(f"data {word!r}: no such word; {did_you_mean(word, _WORDS)}; {USAGE}")
+    else:
+        raise EegdaeError(f"data {' '.join(args)}: list takes nothing, get one name; {USAGE}")
+    return 0
+
+
+def _files() -> list[Path]:
+    return sorted((conf_dir() / "data").glob("*.yaml"))
+
+
+def _get(name: str) -> Path:
+    known = {file.stem: file for file in _files()}
+    if name not in known:
+        raise EegdaeError(f"data get {name}: no such set; {did_you_mean(name, known)}")
+    config = _read(known[name])
+    if _is_open(config):
+        raise EegdaeError(
+            f"data get {name}: stands for recordings of your own; eegdae train data=FILE takes them"
+        )
+    return get(config)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read a data configuration as it is when nothing is overridden."""
+    register_resolvers()
+    paths = OmegaConf.load(file.parents[1] / "paths" / "default.yaml")
+    whole = OmegaConf.to_container(
+        OmegaConf.create({"paths": paths, "data": OmegaConf.load(file)}), resolve=True
+    )
+    return dict(whole["data"])  # type: ignore[index, call-overload, arg-type]
+
+
+def _is_open(config: Mapping[str, Any]) -> bool:
+    """Tell whether it is up to the user where the recordings lie."""
+    return config.get("path") in (None, "???")
+
+
+def _entry(file: Path) -> list[str]:
+    """Describe a set in three lines."""
+    config = _read(file)
+    where = _where(config)
+    if _is_open(config):
+        place = f"yours to say: eegdae train data={file.stem} data.path=..."
+    elif where:
+        place = f"here: {where}"
+    else:
+        place = f"not here: eegdae data get {file.stem}"
+    what = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+    return [f"{file.stem:<8}{what}", f"{'':<8}licence: {config.get('licence') or '-'}", f"{'':<8}{place}"]
+
+
+def _where(config: Mapping[str, Any]) -> Path | None:
+    """Find a set without downloading it."""
+    local = {key: value for key, value in config.items() if key != "resource"}
+    try:
+        return get(local)
+    except EegdaeError:
+        cached = cache_dir() / str(config.get("name"))
+        files = (config.get("resource") or {}).get("files") or {}
+        return cached if files and all((cached / file).is_file() for file in files) else None

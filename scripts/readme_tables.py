@@ -1,0 +1,80 @@
+"""Write README's tables from ``benchmarks/*.json``: nothing in them is typed by hand.
+
+python scripts/readme_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+COLUMNS = ("codes", "finetuned", "raw", "pca", "pca_joint", "random_encoder", "autoencoder", "supervised")
+NOTES = {
+    "eegmat, aligned": "transductive: each person's features z-scored over that person's unlabelled windows",
+    "eegmat": "no alignment",
+    "scp1_raw": "official split; chosen by cross-validation on the training trials, tested once a seed",
+}
+
+
+def experiments_table(results: dict[str, Any]) -> str:
+    """Lay out one row an experiment and metric: the codes beside every baseline, mean over seeds."""
+    head = ["experiment", "figure", *(name.replace("_", " ") for name in COLUMNS)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, result in results.items():
+        for metric in ("balanced_accuracy", "roc_auc"):
+            cells = [_cell(result["metrics"].get(column, {}).get(metric)) for column in COLUMNS]
+            lines.append(f"| {name} | {metric.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    notes = [
+        f"{name}: seeds {', '.join(map(str, result['seeds']))}"
+        + (f"; {NOTES[name]}" if name in NOTES else "")
+        for name, result in results.items()
+    ]
+    ratio = [
+        f"{name}: the eigenvalue baseline, one number, has ROC-AUC {_cell(r['metrics']['eigenvalue_ratio']['roc_auc'])}"
+        for name, r in results.items()
+        if "eigenvalue_ratio" in r["metrics"]
+    ]
+    return "\n".join([*lines, "", *(f"- {note}." for note in [*notes, *ratio])])
+
+
+def training_table(result: dict[str, Any]) -> str:
+    """Lay out one row a layer: time relative to a hand-written loop and to plain Lightning."""
+    lines = [
+        "| layer | eegdae / hand-written loop | eegdae / Lightning, default DataLoader |",
+        "|---|---|---|",
+    ]
+    for layer in result["layers"]:
+        hand, plain = layer["eegdae_over_hand"], layer["eegdae_over_lightning"]
+        lines.append(f"| {layer['layer'].replace('->', '→')} | {_ratio(hand)} | {_ratio(plain)} |")
+    return "\n".join(lines)
+
+
+def fill(text: str) -> str:
+    """Put both tables between their markers."""
+    tables = {
+        "experiments": experiments_table(json.loads((ROOT / "benchmarks/experiments.json").read_text())),
+        "training": training_table(json.loads((ROOT / "benchmarks/training.json").read_text())),
+    }
+    for name, table in tables.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
+    return text
+
+
+def _cell(figure: dict[str, Any] | None) -> str:
+    if not figure or figure["mean"] is None:
+        return ""
+    sd = figure.get("sd_over_seeds")
+    return f"{figure['mean']:.3f}" + (f" ± {sd:.3f}" if sd else "")
+
+
+def _ratio(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(fill(readme.read_text()))

@@ -1,0 +1,171 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from eegdae.coder import head_proba
+from eegdae.corruption import Gaussian
+from eegdae.evaluation.baselines import pca_codes
+from eegdae.evaluation.heads import LogisticHead
+from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
+from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
+from eegdae.evaluation.splits import Fold
+from eegdae.features import Scaler, View
+from eegdae.training import Schedule
+
+N, TEST = 60, np.arange(40, 60)
+FOLD = Fold(np.setdiff1d(np.arange(N), TEST), TEST, ("z",))
+G = torch.Generator().manual_seed(0)
+Y = (np.arange(N) // 3) % 2
+RAW = torch.randn(N, 6, generator=G) * 3 + 5 + 4 * torch.from_numpy(Y)[:, None]
+POWER = torch.randn(N, 4, generator=G)
+RECIPE = Recipe(
+    views=(View("raw", "raw"), View("power", "power", hidden=(3,))),
+    hidden=(5, 2),
+    scaler="standard",
+    corruption=Gaussian(),
+    level=0.5,
+    schedule=Schedule(epochs=2, joint_epochs=1, batch_size=16),
+    network={},
+    head=HeadSpec(),
+)
+
+
+def data(raw=RAW, power=POWER, target=Y, **changes):
+    return Data({"raw": raw, "power": power}, target.astype(np.int64), n_classes=2, n_chans=2, **changes)
+
+
+def recipe(**changes):
+    return dataclasses.replace(RECIPE, **changes)
+
+
+def with_other_test_rows():
+    """The same training rows; the test rows' features and labels are all different."""
+    at, target = torch.from_numpy(TEST), Y.copy()
+    target[TEST] = 1 - target[TEST]
+    return data(RAW.index_fill(0, at, 1e3), POWER.index_fill(0, at, -1e3), target)
+
+
+def states(fitted, of, how):
+    """All that was fitted on the training rows, flat; heads and PCA as seen through fixed rows."""
+    out = {}
+    for view, scaler in fitted.scalers.items():
+        out[f"scaler.{view}.center"], out[f"scaler.{view}.scale"] = scaler.center, scaler.scale
+    for model, stacks in fitted.stacks.items():
+        for view, stack in stacks.items():
+            out |= {f"{model}.{view}.{name}": value for name, value in stack.state_dict().items()}
+    at = torch.from_numpy(FOLD.train)
+    train = {view: s.transform(of.features[view][at]) for view, s in fitted.scalers.items()}
+    probe = {view: torch.linspace(-2, 2, 10 * x.shape[1]).reshape(10, -1) for view, x in train.items()}
+    represented = {m: (encode(s, train), encode(s, probe)) for m, s in fitted.stacks.items()}
+    represented["pca"] = pca_codes(train, probe, {"raw": 2, "power": 3})
+    for name, (x, x_probe) in represented.items():
+        head, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
+        out[f"head.{name}"] = torch.from_numpy(head_proba(head, x_probe))
+        out[f"probe.{name}"] = torch.as_tensor(x_probe)
+    return out
+
+
+def leaks(fit, how=RECIPE):
+    """Names of the fitted states that depend on the test rows."""
+    mine, other = (states(fit(of), of, how) for of in (data(), with_other_test_rows()))
+    return [name for name in mine if not torch.equal(mine[name], other[name])]
+
+
+@pytest.mark.parametrize("head", [HeadSpec(), HeadSpec("mlp", width=3, epochs=1)], ids=lambda h: h.kind)
+@pytest.mark.parametrize("scaler", ["standard", "minmax"])
+def test_nothing_is_fitted_on_test_rows(head, scaler):
+    how = recipe(head=head, scaler=scaler)
+    assert leaks(lambda of: fit_models(of, FOLD.train, how, fold=0), how) == []
+
+
+def test_a_planted_leak_is_caught():
+    def leaky(of):
+        honest = fit_models(of, FOLD.train, RECIPE, fold=0)
+        everywhere = {view: Scaler.fit(x, "standard") for view, x in of.features.items()}
+        return dataclasses.replace(honest, scalers=everywhere)
+
+    assert {"scaler.raw.center", "scaler.power.scale", "head.codes", "head.pca"} <= set(leaks(leaky))
+    assert any(
+        name.startswith("codes.raw")
+        for name in leaks(lambda of: fit_models(of, np.arange(N), RECIPE, fold=0))
+    )
+
+
+@pytest.mark.parametrize("finetune", [None, FinetuneSpec(epochs=2, level=0.3)], ids=["frozen", "finetuned"])
+def test_the_verdict_on_a_test_row_hangs_on_no_other_test_row(finetune):
+    how = recipe(finetune=finetune)
+    raw, target = RAW.clone(), Y.copy()
+    raw[TEST[1:]] = 1e3
+    target[TEST] = 1 - target[TEST]
+    a, b = judge_fold(data(), FOLD, 0, how), judge_fold(data(raw, target=target), FOLD, 0, how)
+    assert a.history == b.history
+    np.testing.assert_allclose(a.codes[0], b.codes[0], rtol=1e-5, atol=1e-5)
+    for name, proba in a.proba.items():
+        np.testing.assert_allclose(proba[0], b.proba[name][0], rtol=1e-5, atol=1e-5, err_msg=name)
+    assert not np.allclose(a.proba["codes"][1:], b.proba["codes"][1:])
+
+
+def test_every_representation_has_its_verdict():
+    of = data(extra={"ratio": RAW[:, :1]})
+    verdict = judge_fold(of, FOLD, 3, recipe(finetune=FinetuneSpec(epochs=1)))
+    encoders = ["codes", "autoencoder", "random_encoder"]
+    others = ["raw", "pca", "pca_joint", "ratio", "finetuned", "supervised", "chance"]
+    assert list(verdict.proba) == encoders + others
+    for proba in verdict.proba.values():
+        assert proba.shape == (20, 2)
+        np.testing.assert_allclose(proba.sum(1), 1)
+    assert (verdict.proba["chance"] == 0.5).all()
+    assert verdict.codes.shape == (20, 5)
+    assert list(verdict.reconstructions) == ["raw", "power"]
+    assert {h["fold"] for h in verdict.history} == {3}
+    # the classes lie 4 apart in each of 6 features of sd 3: the best rule errs once in twenty
+    assert ((verdict.proba["raw"].argmax(1) == Y[TEST]).mean()) > 0.8
+
+
+def test_raw_and_pca_are_judged_on_the_scaled_rows():
+    verdict = judge_fold(data(), FOLD, 0, RECIPE)
+    scaled = {}
+    for view, x in data().features.items():
+        train = x[torch.from_numpy(FOLD.train)].double()
+        if view == "raw":  # one mean and sd a channel: three samples each
+            channels = train.reshape(-1, 2, 3)
+            mean, sd = (
+                channels.transpose(0, 1).flatten(1).mean(1),
+                channels.transpose(0, 1).flatten(1).std(1, correction=0),
+            )
+            mean, sd = mean.repeat_interleave(3), sd.repeat_interleave(3)
+        else:
+            mean, sd = train.mean(0), train.std(0, correction=0)
+        scaled[view] = ((x - mean) / sd).float()
+    wide = torch.cat(list(scaled.values()), 1).numpy()
+    head = LogisticHead.fit(wide[FOLD.train], Y[FOLD.train], n_classes=2)
+    np.testing.assert_allclose(verdict.proba["raw"], head.predict_proba(wide[TEST]), atol=1e-3)
+
+
+def test_at_level_0_the_codes_are_the_autoencoders():
+    fitted = fit_models(data(), FOLD.train, recipe(level=0.0), fold=0)
+    assert fitted.stacks["autoencoder"] is fitted.stacks["codes"]
+    noisy = fit_models(data(), FOLD.train, RECIPE, fold=0)
+    for view, stack in fitted.stacks["codes"].items():
+        for name, value in noisy.stacks["autoencoder"][view].state_dict().items():
+            assert torch.equal(value, stack.state_dict()[name])
+    assert set(fit_models(data(), FOLD.train, RECIPE, fold=0, compare=False).stacks) == {"codes"}
+
+
+def test_unlabelled_rows_train_the_stacks_and_no_head():
+    target = Y.copy()
+    target[:10] = -1
+    some, full = judge_fold(data(target=target), FOLD, 0, RECIPE), judge_fold(data(), FOLD, 0, RECIPE)
+    assert np.array_equal(some.codes, full.codes)
+    assert not np.array_equal(some.proba["codes"], full.proba["codes"])
+
+
+def test_missing_samples_count_nowhere():
+    observed = torch.rand(N, 6, generator=torch.Generator().manual_seed(5)) > 0.2
+    a = judge_fold(data(RAW.masked_fill(~observed, 0.0), observed=observed), FOLD, 0, RECIPE)
+    b = judge_fold(data(RAW.masked_fill(~observed, 77.0), observed=observed), FOLD, 0, RECIPE)
+    assert np.array_equal(a.codes, b.codes)
+    assert all(np.array_equal(a.proba[name], b.proba[name]) for name in a.proba)
+    assert a.reconstructions["raw"].errors == b.reconstructions["raw"].errors

@@ -1,0 +1,111 @@
+"""A composed configuration as checked objects: what is built, and what each wrong value is told."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from omegaconf import open_dict, read_write
+
+from eegdae.corruption import Masking
+from eegdae.errors import EegdaeError
+from eegdae.tasks.launch import conf_dir, register_resolvers
+from eegdae.tasks.overrides import compose_command
+from eegdae.tasks.prepare import plain_config
+from eegdae.tasks.settings import read_settings
+
+
+@pytest.fixture(scope="module")
+def composed():
+    register_resolvers()
+    overrides = ["features=[power,raw]", "corruption=masking", "head=mlp", "finetune=encoder"]
+    config = compose_command("train", overrides, conf_dir())
+    with read_write(config), open_dict(config):
+        del config["hydra"]
+    return plain_config(config)
+
+
+def changed(config, path, value):
+    config = copy.deepcopy(config)
+    node = config
+    *parents, last = path.split(".")
+    for key in parents:
+        node = node[key]
+    if value is KeyError:
+        del node[last]
+    else:
+        node[last] = value
+    return config
+
+
+def test_what_the_configuration_says_is_what_is_built(composed):
+    config = changed(composed, "corruption.level", 0.4)
+    config["trainer"]["batch_size"] = 17
+    config["optimizer"]["lr"] = 0.02
+    settings = read_settings(config)
+    recipe = settings.recipe
+    assert isinstance(recipe.corruption, Masking)
+    assert recipe.level == 0.4
+    assert recipe.schedule.batch_size == 17
+    assert recipe.schedule.optimizer.options["lr"] == 0.02
+    assert recipe.head.kind == "mlp"
+    assert recipe.head.optimizer.options["lr"] == config["head"]["lr"]
+    assert recipe.finetune.level == config["finetune"]["level"]
+    assert [(v.name, v.hidden) for v in recipe.views] == [
+        ("power", None),
+        ("raw", tuple(config["features"]["raw"]["hidden"])),
+    ]
+    assert settings.windows == config["windows"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("corruption.level", -0.1, r"corruption\.level=-0\.1"),
+        ("corruption.level", 1.01, r"corruption\.level=1\.01: the level of Masking must be 0 to 1"),
+        ("corruption.level", "much", r"corruption\.level='much': must be a number"),
+        ("corruption.level", float("nan"), r"corruption\.level=nan"),
+        ("corruption.level", True, r"corruption\.level=True"),
+        ("corruption.level", KeyError, r"corruption\.level=None"),
+        ("corruption.clip", 1, r"corruption\.clip=1: must be true or false"),
+        ("corruption.clipp", True, r"corruption\.clipp: unknown key; did you mean 'clip'"),
+        ("corruption._target_", "torch.optim.Adam", r"corruption\._target_='torch\.optim\.Adam': is no corr"),
+        ("optimizer._target_", "eegdae.corruption.Masking", r"optimizer\._target_=.*is no optimizer"),
+        ("optimizer.lr", -1, r"optimizer: Adam does not take"),
+        ("optimizer.beta", 1, r"optimizer: Adam does not take"),
+        ("model._target_", "torch.optim.Adam", r"model\._target_='torch\.optim\.Adam': refused here"),
+        ("model.hidden", [], r"model\.hidden=\[\]"),
+        ("model.hidden", [8, 0], r"model\.hidden=0: must be a whole number, 1 or more"),
+        ("model.hidden", [8, 2.5], r"model\.hidden=2\.5"),
+        ("model.hidden", KeyError, r"model\.hidden: is missing"),
+        ("head.dropout", 1, r"head\.dropout=1: must be 0 or more and less than 1"),
+        ("head.width", KeyError, r"head\.width: is missing"),
+        ("finetune.epochs", 0, r"finetune\.epochs=0"),
+        ("finetune.lr", KeyError, r"finetune\.lr: is missing"),
+        ("pretrain.epochs", -1, r"pretrain\.epochs=-1"),
+        ("pretrain.name", "gredy", r"pretrain='gredy'.*did you mean 'greedy'"),
+        ("loss.name", "bcee", r"loss='bcee'.*did you mean 'bce'"),
+        ("trainer.batch_size", 0, r"trainer\.batch_size=0"),
+        ("trainer.threads", 0, r"trainer\.threads=0"),
+        ("trainer.threads", 10**9, r"trainer\.threads=1000000000: must be 1024 or less"),
+        ("scaler", "standart", r"scaler='standart'.*did you mean 'standard'"),
+        ("alignment", "zscor", r"alignment='zscor'.*did you mean 'zscore'"),
+        ("baselines", ["eigenvalue"], r"baselines='eigenvalue'"),
+        ("seed", -1, r"seed=-1"),
+        ("seed", 1.5, r"seed=1\.5"),
+        ("features", {}, r"features: no view"),
+        ("features.power.measure", "pwr", r"features\.power\.measure='pwr': no such measure"),
+        ("features.power.band", {}, r"features\.power\.band: unknown key; did you mean 'bands'"),
+        ("features.extra", {"hidden": [4]}, r"features\.extra\.measure=''"),
+        ("features.power", 3, r"features\.power=3: must be a mapping"),
+        ("windows.size", "2s", r"windows\.size='2s': must be a number"),
+        ("windows.size", KeyError, r"windows\.size: is missing"),
+        ("windows", None, r"windows=None: must be a mapping"),
+        ("split", KeyError, r"split: is missing"),
+        ("sedd", 1, r"sedd: unknown key; did you mean 'seed'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_the_mend(composed, path, value, said):
+    with pytest.raises(EegdaeError, match=said) as caught:
+        read_settings(changed(composed, path, value))
+    assert "\n" not in str(caught.value)

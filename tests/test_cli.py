@@ -1,0 +1,112 @@
+"""The command line: help, versions, sweeps, and the shorthand for files."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+
+import pytest
+from shell import SMALL, command, error_line, finish, my_recordings, run_json
+
+import eegdae
+from eegdae.cli import COMMANDS, main
+from eegdae.tasks.launch import _data_path, conf_dir
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_help_names_every_command(capsys, words):
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+def test_help_answers_within_a_second_and_without_torch():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    status, out, _ = finish(command(["--help"]))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert status == 0
+    assert "usage: eegdae COMMAND" in out
+    # processor time: the machine may be busy with something else
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+    imported = finish(command(["--help"], env={"PYTHONPROFILEIMPORTTIME": "1"}))[2]
+    assert "eegdae.cli" in imported
+    assert not re.search(r"\| +(torch|mne|hydra|pandas|sklearn|matplotlib)$", imported, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["train", "extract", "classify"])
+def test_help_of_a_command_lists_its_groups_and_keys(capsys, name):
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    entry = (conf_dir() / f"{name}.yaml").read_text()
+    assert entry in out
+    assert "eegmat | files | scp1 | watch" in out
+    if name == "train":
+        assert "gaussian | masking | salt_and_pepper" in out
+        groups = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
+        assert all(f"\n  {group} " in out for group in groups)
+
+
+@pytest.mark.parametrize("name", ["sweep-report", "data"])
+def test_help_of_the_other_commands(capsys, name):
+    assert main([name, "--help"]) == 0
+    assert f"eegdae {name}" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == eegdae.__version__
+
+
+def test_unknown_command(capsys):
+    assert "'trian': no such command; did you mean 'train'?" in error_line(capsys, ["trian"])
+
+
+@pytest.mark.parametrize(
+    ("arg", "words"),
+    [
+        ("data=a.edf", ["data=files", "data.path='a.edf'"]),
+        ("data=rec/*.edf", ["data=files", "data.path='rec/*.edf'"]),
+        ("data=~/my recordings", ["data=files", "data.path='~/my recordings'"]),
+        ("data=it's/a.edf", ["data=files", r"data.path='it\'s/a.edf'"]),
+        ("data=watch", ["data=watch"]),
+        ("data.path=a.edf", ["data.path=a.edf"]),
+        ("seed=1", ["seed=1"]),
+    ],
+)
+def test_data_may_be_a_file(arg, words):
+    assert _data_path(arg) == words
+
+
+def test_a_file_of_ones_own_is_read(capsys, tmp_path):
+    line = error_line(capsys, ["train", f"data={tmp_path}/it's not.edf", f"hydra.run.dir={tmp_path}/run"])
+    assert f"data.path={tmp_path}/it's not.edf: no such file" in line
+
+
+def test_composed_configuration_is_shown(capsys):
+    assert main(["train", "--cfg", "job", "corruption.level=0.7"]) == 0
+    assert "level: 0.7" in capsys.readouterr().out
+
+
+def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
+    """Levels 0 and 1 twice each, and a level that cannot be: its jobs fail alone."""
+    args = ["train", *my_recordings(tmp_path), *SMALL, f"hydra.sweep.dir={tmp_path}/sweep"]
+    status = main([*args, "-m", "corruption.level=0,-1,1", "seed=range(0,2)"])
+    told = capsys.readouterr()
+    assert status == 2
+    lines = told.err.strip().splitlines()
+    assert len(lines) == 2, told.err
+    assert lines[0].startswith("eegdae: failed: job 2 (")
+    assert "corruption.level=-1 seed=0): corruption.level=-1.0: the level of Gaussian must be 0" in lines[0]
+    done = {}
+    for folder in (tmp_path / "sweep").iterdir():
+        if (folder / "run.json").exists():
+            assert run_json(folder)["status"] == "done"
+            metrics = json.loads((folder / "metrics.json").read_text())
+            done[folder.name] = metrics["codes"]["roc_auc"]["mean"]
+    assert sorted(done) == ["0", "1", "4", "5"]
+
+
+def test_debug_shows_where_it_went_wrong(tmp_path):
+    with pytest.raises(eegdae.errors.EegdaeError, match=r"corruption\.level"):
+        main(["train", "debug=true", "corruption.level=-1", f"hydra.run.dir={tmp_path}/run"])

@@ -1,0 +1,153 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from eegdae.coder import CodeModel
+from eegdae.errors import EegdaeError
+from eegdae.evaluation.heads import LogisticHead
+from eegdae.features import Scaler, View, compute_views
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.randomness import Stream
+from eegdae.windows import Windows
+
+VIEWS = (View("raw", "raw", hidden=(5, 2)), View("power", "power", {"alpha": (8.0, 13.0)}))
+NAMES, UNITS = ("Fz", "Cz", "acc"), ("uV", "uV", "g")
+
+
+def windows(n=8, **changes):
+    x = np.random.default_rng(0).normal(size=(n, 3, 64)).astype(np.float32)
+    metadata = pd.DataFrame({"subject": [str(k % 2) for k in range(n)], "session": "s", "run": "r"})
+    return dataclasses.replace(Windows(x, metadata, 64.0, NAMES, UNITS), **changes)
+
+
+def model(head="logistic", **changes):
+    features = compute_views(windows(), VIEWS)
+    stacks = {
+        "raw": StackedAutoencoder(192, hidden=(5, 2), activation="tanh", code_activation="linear").reset(
+            Stream(0)
+        ),
+        "power": StackedAutoencoder(3, hidden=(2,), code_activation="linear").reset(Stream(1)),
+    }
+    scalers = {
+        "raw": Scaler.fit(features["raw"], "standard", n_groups=3),
+        "power": Scaler.fit(features["power"], "minmax"),
+    }
+    rng = np.random.default_rng(1)
+    heads = {
+        "none": None,
+        "logistic": LogisticHead.fit(rng.normal(size=(30, 4)), np.arange(30) % 3, n_classes=3),
+        "linear": CodeClassifier({"x": PassThrough(4)}, n_outputs=3).reset_head(Stream(2)),
+        "mlp": CodeClassifier({"x": PassThrough(4)}, n_outputs=3, width=6, dropout=0.5).reset_head(Stream(2)),
+    }
+    if isinstance(heads[head], CodeClassifier):
+        heads[head].fit_code_scale(
+            {"x": torch.randn(9, 4, generator=torch.Generator().manual_seed(0)) * 3 + 1}
+        )
+    for module in (*stacks.values(), heads[head]):
+        if isinstance(module, torch.nn.Module):
+            module.requires_grad_(False)
+    return CodeModel(
+        VIEWS, scalers, stacks, 64.0, 64, NAMES, UNITS, classes=("go", "left", "stop"), head=heads[head],
+        corruption="gaussian", **changes,
+    )  # fmt: skip
+
+
+def test_codes_are_those_of_each_view_side_by_side():
+    m, w = model(), windows()
+    codes = m.transform(w)
+    assert codes.dtype == np.float32
+    assert codes.shape == (8, 4) == (8, m.n_codes)
+    x = (torch.from_numpy(w.x).flatten(1) - m.scalers["raw"].center) / m.scalers["raw"].scale
+    np.testing.assert_allclose(codes[:, :2], m.stacks["raw"].encode(x), atol=1e-6)
+    np.testing.assert_allclose(m.transform(windows(n=3)), m.transform(windows(n=3)), atol=0)
+
+
+def test_reconstruction_is_in_the_unit_of_the_features():
+    m, w = model(), windows()
+    back = m.reconstruct(w)
+    assert back["raw"].shape == w.x.shape
+    assert back["power"].shape == (8, 3)
+    z = m.stacks["raw"](m.scaled(w)["raw"])
+    expected = (z * m.scalers["raw"].scale + m.scalers["raw"].center).reshape(8, 3, 64)
+    np.testing.assert_allclose(back["raw"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["none", "logistic", "linear", "mlp"])
+@pytest.mark.parametrize("alignment", ["none", "zscore"])
+def test_state_round_trip_through_a_file_of_tensors_and_plain_data(head, alignment, tmp_path):
+    m, w = model(head, alignment=alignment), windows()
+    torch.save(m.state(), tmp_path / "model.ckpt")
+    twin = CodeModel.from_state(torch.load(tmp_path / "model.ckpt", weights_only=True))
+    assert np.array_equal(twin.transform(w), m.transform(w))
+    assert all(np.array_equal(twin.reconstruct(w)[view], x) for view, x in m.reconstruct(w).items())
+    for field in ("views", "sfreq", "n_times", "ch_names", "units", "classes", "alignment", "corruption"):
+        assert getattr(twin, field) == getattr(m, field), field
+    if head != "none":
+        proba = m.predict_proba(w)
+        np.testing.assert_allclose(proba.sum(1), 1)
+        assert np.array_equal(twin.predict_proba(w), proba)
+        assert twin.predict(w).tolist() == [m.classes[k] for k in proba.argmax(1)]
+        assert m.predict(windows(n=0)).tolist() == [] if alignment == "none" else True
+
+
+def test_no_head_no_classes():
+    with pytest.raises(EegdaeError, match=r"^head: the run was trained without labels"):
+        model("none").predict(windows())
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0), (1, 0, 2)])
+def test_channels_in_another_order_give_the_same_codes(order):
+    w, at = windows(mask=None, ch_pos=np.arange(9.0).reshape(3, 3)), list(order)
+    shuffled = windows(
+        x=w.x[:, at],
+        ch_names=tuple(NAMES[k] for k in at),
+        units=tuple(UNITS[k] for k in at),
+        ch_pos=w.ch_pos[at],
+    )
+    m = model()
+    assert np.array_equal(m.transform(shuffled), m.transform(w))
+    back = m.fit_channels(shuffled)
+    assert back.ch_names == NAMES
+    assert back.units == UNITS
+    assert np.array_equal(back.ch_pos, w.ch_pos)
+    assert m.fit_channels(w) is w
+
+
+def test_missing_samples_follow_their_channel_and_do_not_count():
+    mask = np.random.default_rng(3).random((8, 3, 64)) > 0.2
+    m = model()
+    raw_only = dataclasses.replace(m, views=VIEWS[:1], stacks={"raw": m.stacks["raw"]})
+    a, b = windows(mask=mask), windows(mask=mask)
+    b.x[~mask] = 55.0
+    codes = raw_only.transform(a)
+    assert np.array_equal(raw_only.transform(b), codes)
+    at = [2, 0, 1]
+    names, units = tuple(NAMES[k] for k in at), tuple(UNITS[k] for k in at)
+    assert np.array_equal(
+        raw_only.transform(windows(x=a.x[:, at], mask=mask[:, at], ch_names=names, units=units)), codes
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"ch_names": ("Fz", "Cz", "gyr")},
+            r"channels differ from the run's Fz, Cz, acc: misses acc; adds gyr",
+        ),
+        ({"sfreq": 128.0}, r"sampling rate is 128 Hz, the run's is 64 Hz; set data\.prepare\.sfreq=64"),
+        ({"units": ("uV", "mV", "g")}, r"unit of channel Cz is 'mV', the run's is 'uV'"),
+        (
+            {"x": np.zeros((8, 3, 65), np.float32)},
+            r"^windows\.size: 65 samples a window, the run's have 64 \(1 s\)",
+        ),
+        ({"x": np.zeros((8, 2, 64), np.float32), "ch_names": NAMES[:2], "units": UNITS[:2]}, r"misses acc$"),
+    ],
+)
+def test_windows_that_do_not_fit_say_which(changes, says):
+    with pytest.raises(EegdaeError, match=says) as caught:
+        model().transform(windows(**changes))
+    assert "\n" not in str(caught.value)

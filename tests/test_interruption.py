@@ -1,0 +1,204 @@
+"""Killed at any moment and gone on with, a run ends with the bytes of one that was left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from shell import (
+    SMALL,
+    command,
+    error_line,
+    finish,
+    left_overs,
+    my_recordings,
+    recordings,
+    run_json,
+)
+
+from eegdae.cli import main
+
+RUN = (
+    *SMALL,
+    "pretrain.epochs=8",
+    "pretrain.joint_epochs=8",
+    "trainer.batch_size=4",
+    "trainer.checkpoint_seconds=0",
+)
+SAME = ("codes.npz", "metrics.json", "model.ckpt", "folds/0/codes.npz", "folds/1/codes.npz", "history.csv")
+DEFAULT = (0.15, 0.5, 0.85)
+"""Moments of a kill, as shares of the time in which an uninterrupted run computes."""
+MOMENTS = tuple((k * 0.6180339887) % 1 for k in range(1, 18))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted run: its folder, arguments, and the seconds at which it began to compute and ended."""
+    home = tmp_path_factory.mktemp("whole")
+    args = ["train", *my_recordings(home, recordings(n_times=600)), *RUN]
+    folder = home / "run"
+    start = time.monotonic()
+    process = command([*args, f"hydra.run.dir={folder}"])
+    wait_for(folder / "checkpoints", process)
+    began = time.monotonic() - start
+    wait_for(folder / "metrics.json", process)
+    ended = time.monotonic() - start
+    status, _, err = finish(process)
+    assert status == 0, err
+    return folder, args, began, ended
+
+
+def wait_for(path, process, seconds=60.0):
+    """Wait until a path is there or the process has ended; return whether it is there."""
+    until = time.monotonic() + seconds
+    while not path.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    return path.exists()
+
+
+def kill(process):
+    """End a process the hard way; return whether it was still there."""
+    alive = process.poll() is None
+    if alive:
+        process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    return alive
+
+
+def go_on(args, folder):
+    """Resume in this process; nothing half-written may be left, and the files of finished folds stay."""
+    finished = {path: path.stat().st_mtime_ns for path in folder.glob("folds/*/predictions.csv")}
+    assert main([*args, f"hydra.run.dir={folder}", "resume=true"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert left_overs(folder) == []
+    assert run_json(folder)["status"] == "done"
+    assert not (folder / "checkpoints").exists()
+
+
+def same_bytes(one, other):
+    """Compare what must not depend on an interruption."""
+    for name in SAME:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def killed_at(share, whole, folder):
+    """Start the run, kill it when this share of its computing is over; return whether it was killed."""
+    _, args, began, ended = whole
+    process = command([*args, f"hydra.run.dir={folder}"])
+    wait_for(folder / "checkpoints", process)
+    time.sleep(share * (ended - began))
+    return kill(process)
+
+
+@pytest.mark.parametrize("share", DEFAULT)
+def test_killed_and_resumed_is_the_same_to_the_byte(whole, tmp_path, share):
+    folder = tmp_path / "run"
+    if killed_at(share, whole, folder):
+        assert run_json(folder)["status"] in ("running", "done")
+    go_on(whole[1], folder)
+    same_bytes(whole[0], folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", MOMENTS)
+def test_killed_at_many_moments(whole, tmp_path, share):
+    folder = tmp_path / "run"
+    killed_at(share, whole, folder)
+    go_on(whole[1], folder)
+    same_bytes(whole[0], folder)
+
+
+def test_killed_inside_a_checkpoint_write_and_killed_again(whole, tmp_path):
+    """Twice: the second process goes on from what the first left, and is stopped inside a write as well."""
+    folder = tmp_path / "run"
+    args = [*whole[1], f"hydra.run.dir={folder}"]
+    for extra in ([], ["resume=true"]):
+        inside = kill_inside_a_write(command([*args, *extra]), folder)
+        assert inside, "no write was seen before the run ended"
+    assert any((folder / "checkpoints").rglob("*.ckpt"))
+    go_on(whole[1], folder)
+    same_bytes(whole[0], folder)
+
+
+def kill_inside_a_write(process, folder):
+    """Stop the process while a temporary checkpoint lies there; return whether one did."""
+    checkpoints = folder / "checkpoints"
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        # stopped first, so that the write cannot end between the look and the kill
+        if any(checkpoints.rglob("*.ckpt")):
+            process.send_signal(signal.SIGSTOP)
+            if left_overs(checkpoints):
+                return kill(process)
+            process.send_signal(signal.SIGCONT)
+        time.sleep(0.0003)
+    kill(process)
+    return False
+
+
+def test_resume_goes_on_inside_a_stage(whole, tmp_path):
+    """After a kill in the second fold's training the first fold is not trained again."""
+    folder = tmp_path / "run"
+    process = command([*whole[1], f"hydra.run.dir={folder}"])
+    assert wait_for(folder / "folds/0/predictions.csv", process)
+    time.sleep(0.05)
+    assert kill(process)
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "checkpoints").rglob("*.ckpt")}
+    assert kept
+    process = command([*whole[1], f"hydra.run.dir={folder}", "resume=true"])
+    status, out, err = finish(process)
+    assert status == 0, err
+    assert "fold 1/2" not in out
+    assert "fold 2/2" in out
+    same_bytes(whole[0], folder)
+
+
+def test_resume_of_a_finished_run_changes_nothing(whole, capsys):
+    folder, args = whole[:2]
+    before = {
+        path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
+    }
+    assert main([*args, f"hydra.run.dir={folder}", "resume=true"]) == 0
+    assert "done already" in capsys.readouterr().out
+    after = {
+        path: path.stat().st_mtime_ns
+        for path in before
+        if path.suffix != ".log" and ".hydra" not in path.parts
+    }
+    assert after == {path: before[path] for path in after}
+
+
+def test_resume_with_another_configuration_is_refused(whole, capsys):
+    folder, args = whole[:2]
+    line = error_line(capsys, [*args, f"hydra.run.dir={folder}", "resume=true", "model.hidden=[8,5]"])
+    assert "resume=true" in line
+    assert "model.hidden was [8, 4], is [8, 5]" in line
+    assert run_json(folder)["status"] == "done"
+
+
+def test_a_folder_with_a_run_is_refused_without_resume(whole, capsys):
+    folder, args = whole[:2]
+    line = error_line(capsys, [*args, f"hydra.run.dir={folder}"])
+    assert "holds a run already" in line
+    assert "resume=true" in line
+    assert run_json(folder)["status"] == "done"
+
+
+def test_two_processes_on_one_folder(whole, tmp_path, capsys):
+    folder = tmp_path / "run"
+    args = [*whole[1], f"hydra.run.dir={folder}"]
+    first = command(args)
+    assert wait_for(folder / "run.json", first)
+    first.send_signal(signal.SIGSTOP)  # so that it surely is not done before the second one looks
+    try:
+        for extra in ([], ["resume=true"]):
+            line = error_line(capsys, [*args, *extra])
+            assert "another process is running in this folder" in line
+            assert str(folder) in line
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    status, _, err = finish(first)
+    assert status == 0, err
+    same_bytes(whole[0], folder)

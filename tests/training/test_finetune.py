@@ -1,0 +1,168 @@
+import copy
+import dataclasses
+from typing import ClassVar
+
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from eegdae.corruption import Gaussian, Masking
+from eegdae.errors import EegdaeError
+from eegdae.models import PassThrough, StackedAutoencoder
+from eegdae.randomness import Stream
+from eegdae.training import ClassifierSpec, Optimizer, fit_classifier
+
+N = 120
+G = torch.Generator().manual_seed(0)
+A, B = torch.randn(N, 5, generator=G), torch.randn(N, 4, generator=G)
+Y = (A[:, 0] * B[:, 0] > 0).long()  # no linear head on the features can tell
+
+
+def encoders():
+    return {
+        "a": StackedAutoencoder(5, hidden=(16, 8)).reset(Stream(0, "a")),
+        "b": StackedAutoencoder(4, hidden=(8,)).reset(Stream(0, "b")),
+    }
+
+
+def spec(**changes):
+    base = ClassifierSpec(
+        views={"a": A, "b": B},
+        target=Y,
+        rows=torch.arange(N),
+        encoders=encoders(),
+        n_outputs=2,
+        width=16,
+        epochs=4,
+        batch_size=32,
+        optimizer=Optimizer("Adam", {"lr": 1e-2}),
+        checkpoint_seconds=0.0,
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def same(a, b):
+    return all(
+        torch.equal(v, w) for v, w in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def test_a_frozen_encoder_stays_bitwise_the_same_and_a_fine_tuned_one_does_not():
+    s = spec(train_encoder=False)
+    frozen, history = fit_classifier(s)
+    tuned, _ = fit_classifier(spec())
+    for view, start in s.encoders.items():
+        assert same(frozen.encoders[view], start)
+        for name, value in tuned.encoders[view].state_dict().items():
+            assert torch.equal(value, start.state_dict()[name]) == ("decoder" in name), name
+    assert [(h["model"], h["view"], h["stage"], h["epoch"]) for h in history] == [
+        ("finetuned", "all", "head", e) for e in (1, 2, 3, 4)
+    ]
+
+
+def test_the_encoders_given_are_never_changed():
+    given = encoders()
+    before = copy.deepcopy(given)
+    fit_classifier(spec(encoders=given))
+    assert all(same(given[view], before[view]) for view in given)
+    assert all(p.requires_grad for p in given["a"].parameters())
+
+
+def test_it_learns_what_a_linear_head_on_the_features_cannot():
+    model, history = fit_classifier(spec(epochs=60))
+    with torch.no_grad():
+        accuracy = (model({"a": A, "b": B}).argmax(1) == Y).float().mean()
+    assert accuracy > 0.95
+    assert history[-1]["loss"] < 0.2 * history[0]["loss"]
+    x = torch.cat([A, B], 1).numpy()
+    assert LogisticRegression().fit(x, Y.numpy()).score(x, Y.numpy()) < 0.7
+
+
+def test_classes_weigh_equally():
+    # the optimum of a bias alone under equal weights: even odds, however rare a class is
+    target = (torch.arange(N) % 10 == 0).long()
+    blind = {"x": torch.zeros(N, 1)}
+    model, _ = fit_classifier(
+        spec(
+            views=blind, encoders={"x": PassThrough(1)}, target=target, width=0, epochs=200, batch_size=N,
+            optimizer=Optimizer("SGD", {"lr": 0.5}), train_encoder=False,
+        )
+    )  # fmt: skip
+    torch.testing.assert_close(model(blind).softmax(1), torch.full((N, 2), 0.5), atol=0.01, rtol=0)
+
+
+def test_level_0_adds_nothing_and_noise_does():
+    plain, _ = fit_classifier(spec())
+    assert same(plain, fit_classifier(spec(corruption=Gaussian(), level=0.0))[0])
+    assert not same(plain, fit_classifier(spec(corruption=Gaussian(), level=0.5))[0])
+
+
+class Watched(Gaussian):
+    """Gaussian noise that is kept."""
+
+    seen: ClassVar[list[torch.Tensor]] = []
+
+    def corrupt(self, x, **options):
+        corrupted, touched = super().corrupt(x, **options)
+        self.seen.append(corrupted - x)
+        return corrupted, touched
+
+
+def test_views_of_one_width_get_noise_of_their_own():
+    Watched.seen.clear()
+    twice = {"a": A, "b": A.clone()}
+    both = {view: StackedAutoencoder(5, hidden=(3,)).reset(Stream(0)) for view in twice}
+    fit_classifier(spec(views=twice, encoders=both, corruption=Watched(), level=1.0, epochs=1, batch_size=N))
+    a, b = Watched.seen
+    assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) < 0.2
+
+
+def test_nothing_depends_on_or_touches_the_global_generator():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    a, _ = fit_classifier(spec(dropout=0.3))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert same(a, fit_classifier(spec(dropout=0.3))[0])
+    assert not same(a, fit_classifier(spec(dropout=0.3, seed=1))[0])
+
+
+class Interrupted(BaseException):
+    pass
+
+
+class Store:
+    def __init__(self, stop_after):
+        self.kept, self.left = {}, stop_after
+
+    def load(self, key):
+        return copy.deepcopy(self.kept.get(key))
+
+    def save(self, key, state):
+        self.kept[key] = copy.deepcopy(state)
+        self.left -= 1
+        if self.left == 0:
+            raise Interrupted
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_it_goes_on_after_an_interruption_with_the_same_bytes(k):
+    s = spec(dropout=0.2, corruption=Gaussian(), level=0.5)
+    whole, history = fit_classifier(s)
+    store = Store(k)
+    with pytest.raises(Interrupted):
+        fit_classifier(s, checkpoints=store)
+    again, after = fit_classifier(s, checkpoints=store)
+    assert same(again, whole)
+    assert after == history
+
+
+def test_refusals():
+    with pytest.raises(EegdaeError, match=r"^head: training rows a class are \[120, 0\]"):
+        fit_classifier(spec(target=torch.zeros(N, dtype=torch.int64)))
+    with pytest.raises(EegdaeError, match=r"^finetune\.level=1\.5"):
+        fit_classifier(spec(corruption=Masking(), level=1.5))
+    with pytest.raises(
+        EegdaeError, match=r"finetuned fine-tune became .* in epoch 1 at optimizer\.lr=1e\+30"
+    ):
+        fit_classifier(spec(optimizer=Optimizer("SGD", {"lr": 1e30})))
