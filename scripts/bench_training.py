@@ -3,7 +3,8 @@
     python scripts/bench_training.py [--repeats 5] [--out benchmarks/training.json]
 
 One greedy stage each of 855 -> 256 and smaller and larger layers, Gaussian noise at level 1, Adam, batches of
-128, 20 000 rows, the same threads for all three. Reported: the median of the ratios pair by pair, and their range.
+128, 20 000 rows, the same threads for all three. Reported: the median of the ratios pair by pair, and their
+range.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def experiments_table(results: dict[str, Any]) -> str:
         for name, result in results.items()
     ]
     ratio = [
-        f"{name}: the eigenvalue baseline, one number, has ROC-AUC {_cell(r['metrics']['eigenvalue_ratio']['roc_auc'])}"
+        f"{name}: the eigenvalue baseline has ROC-AUC {_cell(r['metrics']['eigenvalue_ratio']['roc_auc'])}"
         for name, r in results.items()
         if "eigenvalue_ratio" in r["metrics"]
     ]

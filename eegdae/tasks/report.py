@@ -214,7 +214,7 @@ def _matrices(view: View, windows: Windows, data: Data, model: CodeModel) -> lis
 
 
 def _scalp(settings: Settings, windows: Windows) -> ScalpExample | None:
-    """Mean log power of each class and band, where electrodes have positions; never aligned, so in its unit."""
+    """Mean log power of each class and band, where electrodes have positions; in its unit, never aligned."""
     views = [view for view in settings.recipe.views if view.measure == "power"]
     if windows.ch_pos is None or not views or not windows.classes:
         return None
