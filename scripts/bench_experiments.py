@@ -37,10 +37,10 @@ class Experiment:
 EXPERIMENTS = (
     Experiment("eegmat", ("experiment=eegmat",), (0, 1, 2, 3, 4)),
     Experiment("eegmat, aligned", ("experiment=eegmat", "alignment=zscore"), (0, 1, 2, 3, 4)),
-    Experiment("watch_raw", ("experiment=watch_raw",), (0, 1, 2)),
-    Experiment("watch", ("experiment=watch",), (0, 1)),
-    Experiment("watch, fine-tuned", ("experiment=watch", "finetune=encoder"), (0,)),
     Experiment("scp1_raw", ("experiment=scp1_raw",), (0, 1, 2, 3, 4)),
+    Experiment("watch_raw", ("experiment=watch_raw",), (0, 1)),
+    Experiment("watch, fine-tuned", ("experiment=watch", "finetune=encoder"), (0,)),
+    Experiment("watch", ("experiment=watch",), (0,)),
 )
 SCP1_GRID = {
     "corruption.level": ("0.5", "1.0", "2.0"),

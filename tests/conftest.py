@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from eegdae.cli import main
@@ -25,3 +27,27 @@ def finished_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "watch"
     assert main(["train", *TINY, "name=tiny", f"hydra.run.dir={folder}"]) == 0
     return folder
+
+
+# In CI a skip is a failure unless its reason begins with one of these.
+ALLOWED_SKIPS = ("no CUDA device",)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Name what CI must not skip."""
+    for report in terminalreporter.stats.get("skipped", []):
+        if not _allowed(report):
+            terminalreporter.write_line(f"skipped in CI: {report.nodeid}: {report.longrepr[2]}", red=True)
+
+
+def pytest_sessionfinish(session):
+    """Fail in CI where a test was skipped for any other reason than those that are allowed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [report for report in reporter.stats.get("skipped", []) if not _allowed(report)]
+    if os.environ.get("CI") and skipped and session.exitstatus == 0:
+        session.exitstatus = 1
+
+
+def _allowed(report):
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    return not os.environ.get("CI") or reason.startswith(ALLOWED_SKIPS)

@@ -25,3 +25,7 @@ def test_check_page_sees_what_is_wrong(tmp_path):
     complaints = check_page(page)
     assert any("boom" in complaint for complaint in complaints)
     assert "request: http://example.org/x.png" in complaints
+
+
+def test_report_of_a_real_run_opens_without_complaint(finished_run):
+    assert check_page(finished_run / "report.html") == []

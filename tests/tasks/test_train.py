@@ -1,0 +1,113 @@
+"""The main job as a user runs it: what it leaves, and what it says."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY
+
+import eegdae
+from eegdae.cli import main
+from eegdae.run import read_config, read_tensors
+
+REPRESENTATIONS = {"codes", "raw", "pca", "random_encoder", "autoencoder", "chance"}
+
+
+def test_run_folder_holds_what_the_design_promises(finished_run):
+    names = {path.name for path in finished_run.iterdir()}
+    assert names >= {
+        *("run.json", "config.yaml", "model.ckpt", "codes.npz", "metadata.csv", "metrics.json"),
+        *("split_audit.json", "folds", "history.csv", "report.html", "figures"),
+    }
+    assert "checkpoints" not in names
+    assert not list(finished_run.rglob(".tmp-*"))
+    run = json.loads((finished_run / "run.json").read_text())
+    assert run["status"] == "done"
+    assert set(run) >= {"config_hash", "seed", "versions", "git_commit", "wall_s", "metrics"}
+    assert read_config(finished_run)["name"] == "tiny"
+
+
+def test_metrics_have_the_schema_and_every_baseline(finished_run):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert set(metrics) >= REPRESENTATIONS
+    for figures in metrics.values():
+        assert set(figures) == {"balanced_accuracy", "roc_auc"}
+        for figure in figures.values():
+            assert figure["low"] <= figure["mean"] <= figure["high"]
+    assert metrics["chance"]["balanced_accuracy"]["mean"] == pytest.approx(1 / 7)
+    assert metrics["chance"]["roc_auc"]["mean"] == pytest.approx(0.5)
+
+
+def test_metrics_come_from_the_folds_alone(finished_run):
+    """Recomputed here, by other means, from the folds' predictions."""
+    parts = [pd.read_csv(path) for path in sorted(finished_run.glob("folds/*/predictions.csv"))]
+    table = pd.concat(parts)
+    columns = [name for name in table.columns if name.startswith("codes|")]
+    table["hit"] = table[columns].to_numpy().argmax(1) == table["target"]
+    by_person = table.groupby(["group", "target"])["hit"].mean().groupby("group").mean()
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert metrics["codes"]["balanced_accuracy"]["mean"] == pytest.approx(by_person.mean())
+
+
+def test_folds_cover_every_row_once_and_share_nobody(finished_run):
+    metadata = pd.read_csv(finished_run / "metadata.csv", dtype=str)
+    seen = []
+    for path in finished_run.glob("folds/*/codes.npz"):
+        fold = np.load(path)
+        train, test = (set(metadata["subject"].iloc[fold[side]]) for side in ("train_rows", "rows"))
+        assert not train & test
+        assert fold["codes"].dtype == np.float32
+        seen += fold["rows"].tolist()
+    assert sorted(seen) == list(range(len(metadata)))
+    audit = json.loads((finished_run / "split_audit.json").read_text())["folds"]
+    assert all(row["shared_groups"] == row["overlapping_windows"] == row["shared_rows"] == 0 for row in audit)
+
+
+def test_codes_are_the_final_models_and_marked_in_sample(finished_run):
+    kept = np.load(finished_run / "codes.npz")
+    assert bool(kept["in_sample"])
+    assert kept["codes"].shape == (
+        len(pd.read_csv(finished_run / "metadata.csv")),
+        eegdae.load(finished_run).n_codes,
+    )
+    assert "model" in read_tensors(finished_run / "model.ckpt")
+
+
+def test_history_has_a_row_an_epoch_a_stage(finished_run):
+    history = pd.read_csv(finished_run / "history.csv")
+    final = history[history["fold"] == "final"]
+    assert final["stage"].tolist() == ["layer 1", "layer 2", "joint"]
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_the_report_names_transductive_only_where_it_is(finished_run):
+    assert "transductive" not in (finished_run / "report.html").read_text()
+
+
+def test_other_heads_fine_tuning_alignment_and_bce(tmp_path, capsys):
+    """One run through the options that the default leaves out."""
+    options = ("head=mlp", "head.epochs=9", "finetune=encoder", "finetune.epochs=60", "alignment=zscore")
+    scale = (
+        "loss=bce",
+        "scaler=minmax",
+        "corruption=salt_and_pepper",
+        "corruption.clip=true",
+        "finetune.lr=0.02",
+    )
+    assert main(["train", *TINY, *options, *scale, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {"finetuned", "supervised"} <= set(metrics)
+    assert metrics["finetuned"]["roc_auc"]["mean"] > 0.6
+    assert "transductive" in (tmp_path / "run" / "report.html").read_text()
+    assert "transductive" in capsys.readouterr().out
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert {"head", "fine-tune"} <= set(history["stage"])
+
+
+def test_the_same_seed_gives_the_same_bytes(finished_run, tmp_path):
+    assert main(["train", *TINY, "name=tiny", f"hydra.run.dir={tmp_path / 'again'}"]) == 0
+    for name in ("codes.npz", "metrics.json", "model.ckpt", "history.csv", "folds/1/codes.npz"):
+        assert (tmp_path / "again" / name).read_bytes() == (finished_run / name).read_bytes(), name
