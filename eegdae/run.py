@@ -69,7 +69,7 @@ class RunFolder:
         except OSError as error:
             self._lock.close()
             raise EegdaeError(
-                f"hydra.run.dir={self.path}: another process is running in it; wait or choose another"
+                f"hydra.run.dir={self.path}: another process is running in this folder; wait for it"
             ) from error
         try:
             self._take_over(resume)

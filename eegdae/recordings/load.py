@@ -46,6 +46,7 @@ SOURCES: dict[str, Source] = {
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "labels", "classes"),
     *("prepare", "resource", "licence", "citation"),
+    "bands",  # for the views, which take them from here
 )
 _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")

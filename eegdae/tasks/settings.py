@@ -108,7 +108,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     _known("split.", split, ("kind", "by", "n_folds", "train", "test"))
     _needed("split.", split, ("kind",))
     data = dict(config["data"])
-    data.pop("bands", None)
     return Settings(
         name=str(config["name"]),
         data=data,
