@@ -144,8 +144,8 @@ def paired_table(paired: pd.DataFrame, *, transductive: bool = False) -> Table:
     return Table(
         header=["codes minus", *(metric_name(metric, transductive=transductive) for metric in metrics)],
         rows=rows,
-        caption="Differences of the codes to everything else, paired over held-out groups [95 % interval], "
-        "p of Wilcoxon's signed-rank test, not corrected for their number",
+        caption="Codes minus everything else, paired over held-out groups",
+        notes=["[95 % interval]; p of Wilcoxon's signed-rank test, not corrected for the number of rows"],
     )
 
 
