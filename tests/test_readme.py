@@ -69,7 +69,7 @@ def test_tables_are_made_from_the_benchmarks():
     finally:
         sys.path.pop(0)
     assert fill(README) == README, "run python scripts/readme_tables.py"
-    assert "| watch_raw |" in README
+    assert "| eegmat |" in README
     assert "| 855 → 256 |" in README
 
 
