@@ -41,7 +41,7 @@ def test_every_choice_becomes_settings(group, choice):
     assert settings.recipe.views
     source = source_of(config["data"])
     common = {"name", "source", "path", "pattern", "subject", "labels", "classes", "prepare"}
-    assert set(settings.data) <= common | {"resource", "licence", "citation"} | set(source.keys)
+    assert set(settings.data) <= common | {"resource", "licence", "citation", "bands"} | set(source.keys)
 
 
 @pytest.mark.parametrize("head", ["logistic", "mlp"])
