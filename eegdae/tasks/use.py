@@ -130,13 +130,12 @@ def _open(config: Mapping[str, Any]) -> tuple[CodeModel, Windows, NDArray[np.boo
     run = _run_folder(config)
     model, trained = read_model(run), read_config(run)
     check_targets(trained)
-    data = {key: value for key, value in config["data"].items() if key != "bands"}
-    windows = model.fit_channels(load_windows(data, _how_to_cut(config, trained)))
+    windows = model.fit_channels(load_windows(config["data"], _how_to_cut(config, trained)))
     # targets are numbers into the run's classes, whatever else these recordings are labelled with
     target = windows.metadata["label"].map({name: k for k, name in enumerate(model.classes)}).fillna(-1)
     windows.metadata["target"] = target.astype(np.int64)
     known = set(map(tuple, _metadata(run)[_RECORDING].to_numpy()))
-    same_set = (trained.get("data") or {}).get("name") == data.get("name")
+    same_set = (trained.get("data") or {}).get("name") == config["data"].get("name")
     rows = map(tuple, windows.metadata[_RECORDING].astype(str).to_numpy())
     return model, windows, np.array([same_set and row in known for row in rows], dtype=bool)
 
