@@ -68,6 +68,25 @@ def pca_codes(
     return np.concatenate(scores[0], 1), np.concatenate(scores[1], 1)
 
 
+def deviation(x: Tensor) -> NDArray[np.float32]:
+    """Give every row the mean square of its scaled features: how unusual it is, whatever the direction.
+
+    A trap, not a feature: where each subject's features are z-scored over that subject's windows and one
+    class has fewer windows than another, the rare class lies farther from the subject's mean.
+
+    Parameters
+    ----------
+    x : Tensor, shape (n_rows, n_features)
+        Scaled features of all views.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_rows, 1)
+        1 for a row as usual as the average training row.
+    """
+    return np.asarray(x.square().mean(1, keepdim=True).numpy(), np.float32)
+
+
 def eigenvalue_ratio(windows: Windows) -> Tensor:
     """Give every window its recording's log of smallest over largest eigenvalue of the covariance.
 

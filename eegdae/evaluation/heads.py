@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from eegdae.errors import EegdaeError
+from eegdae.evaluation.metrics import roc_auc
+
+_STATE = ("mean", "scale", "coef", "intercept", "C")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +29,15 @@ class LogisticHead:
         Weights on the standardised inputs.
     intercept : ndarray, shape (n_classes,)
         Offsets.
+    C : float
+        Inverse strength of the penalty that it was fitted with.
     """
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
+    C: float
 
     @classmethod
     def fit(
@@ -78,7 +84,7 @@ class LogisticHead:
         if n_classes == 2:
             # one row of weights: the score of class 1 against 0
             coef, intercept = np.vstack([np.zeros_like(coef), coef]), np.concatenate([[0.0], intercept])
-        return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64), coef, intercept)
+        return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64), coef, intercept, C)
 
     def predict_proba(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Probability of each class: (n_rows, n_inputs) -> (n_rows, n_classes)."""
@@ -86,15 +92,70 @@ class LogisticHead:
         return softmax(score)
 
     def state(self) -> dict[str, NDArray[np.float64]]:
-        """Its arrays by name; ``LogisticHead(**state)`` is the same head."""
-        return {"mean": self.mean, "scale": self.scale, "coef": self.coef, "intercept": self.intercept}
+        """Its arrays by name, ``C`` of shape (); `from_state` makes the same head of them."""
+        return {name: np.asarray(getattr(self, name), np.float64) for name in _STATE}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> LogisticHead:
         """Make a head from `state`."""
-        return cls(
-            **{name: np.asarray(state[name], np.float64) for name in ("mean", "scale", "coef", "intercept")}
+        mean, scale, coef, intercept, C = (np.asarray(state[name], np.float64) for name in _STATE)
+        return cls(mean, scale, coef, intercept, float(C))
+
+
+def choose_C(
+    x: NDArray[Any],
+    y: NDArray[np.int64],
+    inner: NDArray[np.int64],
+    *,
+    candidates: Sequence[float],
+    n_classes: int,
+    max_iter: int = 100,
+) -> float:
+    """Choose the strength of the penalty by cross-validation inside the training rows.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_rows, n_inputs)
+        Training inputs.
+    y : ndarray of int, shape (n_rows,)
+        Class numbers.
+    inner : ndarray of int, shape (n_rows,)
+        Inner fold that holds the row out, of `eegdae.evaluation.splits.inner_folds`.
+    candidates : sequence of float
+        Values of ``C``.
+    n_classes, max_iter : int
+        See `LogisticHead.fit`.
+
+    Returns
+    -------
+    float
+        The candidate with the highest mean ROC-AUC over the inner folds; of equals the strongest penalty.
+
+    Raises
+    ------
+    EegdaeError
+        If no inner fold has every class to train on and two to judge.
+    """
+    folds = [(inner != k, inner == k) for k in np.unique(inner)]
+    usable = [
+        (fit, held)
+        for fit, held in folds
+        if len(np.unique(y[fit])) == n_classes and len(np.unique(y[held])) > 1
+    ]
+    if not usable:
+        raise EegdaeError(
+            f"head.C={list(candidates)}: no inner fold of the training rows has all {n_classes} classes to "
+            "train on and two to judge; give one number"
         )
+    ordered = sorted(candidates)
+    scores = []
+    for C in ordered:
+        aucs = []
+        for fit, held in usable:
+            head = LogisticHead.fit(x[fit], y[fit], n_classes=n_classes, C=C, max_iter=max_iter)
+            aucs.append(roc_auc(y[held], head.predict_proba(x[held])))
+        scores.append(float(np.mean(aucs)))
+    return ordered[int(np.argmax(scores))]
 
 
 def softmax(score: NDArray[np.float64]) -> NDArray[np.float64]:

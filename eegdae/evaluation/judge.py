@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
-from eegdae.evaluation.baselines import fit_pca, pca_codes
-from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
+from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
-from eegdae.evaluation.splits import Fold
+from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.features import Scaler
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
 from eegdae.training import (
@@ -58,11 +58,13 @@ class Fitted:
 class Verdict:
     """What one fold found on its test rows.
 
-    Codes, class probabilities by representation, reconstructions by view, and the loss of every epoch.
+    Codes, class probabilities by representation, the penalty ``C`` of each logistic head, reconstructions by
+    view, and the loss of every epoch.
     """
 
     codes: NDArray[np.float32]
     proba: dict[str, NDArray[np.float64]]
+    penalties: dict[str, float]
     reconstructions: dict[str, Reconstruction]
     history: list[dict[str, Any]]
 
@@ -163,7 +165,11 @@ def fit_head(
     """
     y, spec = data.target[rows], recipe.head
     if spec.kind == "logistic":
-        return LogisticHead.fit(x, y, n_classes=data.n_classes, C=spec.C, max_iter=spec.max_iter), []
+        options = {"n_classes": data.n_classes, "max_iter": spec.max_iter}
+        if len(spec.C) == 1:
+            return LogisticHead.fit(x, y, C=spec.C[0], **options), []
+        C = choose_C(x, y, inner_folds(data.groups, rows), candidates=spec.C, **options)
+        return LogisticHead.fit(x, y, C=C, **options), []
     fit = ClassifierSpec(
         views={"x": torch.as_tensor(x, dtype=torch.float32)},
         target=torch.from_numpy(y),
@@ -220,16 +226,20 @@ def judge_fold(
     if len(recipe.views) > 1:
         joint = fit_pca(wide_train, sum(n_codes.values()))
         represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
+    if "deviation" in recipe.baselines:
+        represented["deviation"] = deviation(wide_train), deviation(wide_test)
     for name, x in data.extra.items():
         represented[name] = x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
 
     labelled = data.target[fold.train] >= 0
-    rows, history, proba = fold.train[labelled], list(fitted.history), {}
+    rows, history, proba, penalties = fold.train[labelled], list(fitted.history), {}, {}
     for name, (x_train, x_test) in represented.items():
         head, losses = fit_head(
             x_train[labelled], data, rows, recipe, fold=number, name=name, checkpoints=checkpoints
         )
         proba[name] = head_proba(head, x_test)
+        if isinstance(head, LogisticHead):
+            penalties[name] = head.C
         history += losses
     if recipe.finetune:
         for name, start in (("finetuned", "codes"), ("supervised", "random_encoder")):
@@ -241,7 +251,7 @@ def judge_fold(
             history += losses
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
-    return Verdict(represented["codes"][1], proba, reconstructions, history)
+    return Verdict(represented["codes"][1], proba, penalties, reconstructions, history)
 
 
 def reconstruct(

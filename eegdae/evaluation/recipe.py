@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +24,17 @@ class HeadSpec:
     ----------
     kind : str
         ``logistic`` or ``mlp``.
-    C, max_iter
+    C : tuple of float
+        Inverse strengths of the logistic regression's penalty; of several, `choose_C` takes one for each
+        representation inside the training rows.
+    max_iter : int
         Of the logistic regression.
     width, dropout, epochs, batch_size, optimizer
         Of the multilayer perceptron, see `ClassifierSpec`.
     """
 
     kind: str = "logistic"
-    C: float = 1.0
+    C: tuple[float, ...] = (1.0,)
     max_iter: int = 100
     width: int = 64
     dropout: float = 0.2
@@ -71,6 +75,9 @@ class Recipe:
         None: encoders stay as pretraining left them.
     seed : int
         Of every random draw.
+    baselines : tuple of str
+        Further one-number baselines: ``deviation`` is made of the scaled features in each fold,
+        ``eigenvalue_ratio`` stands in ``Data.extra``.
     """
 
     views: tuple[View, ...]
@@ -83,6 +90,7 @@ class Recipe:
     head: HeadSpec
     finetune: FinetuneSpec | None = None
     seed: int = 0
+    baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +107,9 @@ class Data:
         How many.
     observed : Tensor of bool or None, shape (n_rows, n_chans n_times)
         Of the raw view.
+    groups : mapping of str to ndarray of str, shape (n_rows,)
+        Of `eegdae.evaluation.splits.group_labels`, by column; needed only where something is chosen inside
+        the training rows.
     extra : mapping of str to Tensor, shape (n_rows, n_inputs)
         Further representations to judge as they are, standardised like all others.
     """
@@ -108,6 +119,7 @@ class Data:
     n_classes: int
     n_chans: int
     observed: Tensor | None = None
+    groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     def observed_of(self, view: View, rows: NDArray[np.int64]) -> Tensor | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eegdae.errors import EegdaeError, did_you_mean
 
 GROUP_COLUMNS = ("subject", "session", "run", "trial")
+N_INNER = 5
 SPLITS = ("leave_one_group_out", "group_kfold", "fixed")
 
 
@@ -187,6 +188,38 @@ def audit_folds(metadata: pd.DataFrame, folds: Sequence[Fold], *, by: str) -> li
             }
         )
     return rows
+
+
+def inner_folds(groups: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Deal training rows into folds of their own, by the largest group of which there are enough.
+
+    Parameters
+    ----------
+    groups : mapping of str to ndarray of str, shape (n_windows,)
+        Of `group_labels`, by ``subject``, ``session``, ``run`` and ``trial``.
+    rows : ndarray of int
+        Training rows.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+        0 to 4: by subject where there are 5 or more subjects, else by session, else by run, else by trial.
+
+    Raises
+    ------
+    EegdaeError
+        If there are fewer than 5 trials.
+    """
+    for by in GROUP_COLUMNS:
+        labels = groups[by][rows]
+        names = sorted(set(labels.tolist()), key=_natural)
+        if len(names) >= N_INNER:
+            number = {name: k % N_INNER for k, name in enumerate(names)}
+            return np.array([number[label] for label in labels.tolist()], dtype=np.int64)
+    raise EegdaeError(
+        f"head.C: a list is chosen from by {N_INNER} folds inside the training rows, which hold {len(names)} "
+        "trials; give one number"
+    )
 
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:

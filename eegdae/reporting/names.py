@@ -21,6 +21,10 @@ REPRESENTATIONS: dict[str, tuple[str, str]] = {
         "eigenvalue ratio",
         "one number: log of smallest over largest covariance eigenvalue",
     ),
+    "deviation": (
+        "deviation",
+        "one number: mean square of a window's scaled features, how unusual it is",
+    ),
     "chance": ("chance", "a guess that knows only how often each class occurs"),
 }
 """Representation -> (plain name, one line on what it is)."""

@@ -12,6 +12,7 @@ from eegdae.coder import observed_features
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.baselines import eigenvalue_ratio
 from eegdae.evaluation.judge import Data
+from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recordings import load_recordings
 from eegdae.tasks.settings import Settings
@@ -64,7 +65,9 @@ def make_data(windows: Windows, settings: Settings) -> Data:
     """
     views = settings.recipe.views
     features = compute_views(windows, views, alignment=settings.alignment)
-    extra = {name: eigenvalue_ratio(windows) for name in settings.baselines}
+    extra = {}
+    if "eigenvalue_ratio" in settings.recipe.baselines:
+        extra["eigenvalue_ratio"] = eigenvalue_ratio(windows)
     sizes = ", ".join(f"{view.name} {features[view.name].shape[1]}" for view in views)
     log.info(f"features: {sizes}")
     return Data(
@@ -73,6 +76,7 @@ def make_data(windows: Windows, settings: Settings) -> Data:
         n_classes=len(windows.classes),
         n_chans=windows.n_chans,
         observed=observed_features(windows),
+        groups={by: group_labels(windows.metadata, by) for by in GROUP_COLUMNS},
         extra=extra,
     )
 

@@ -21,7 +21,7 @@ _SECTIONS = (
 )
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
 MAX_THREADS = 1024
-BASELINES = ("eigenvalue_ratio",)
+BASELINES = ("eigenvalue_ratio", "deviation")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,6 @@ class Settings:
         Keyword arguments of `load_recordings`, `make_windows` and `make_folds`.
     alignment : str
         See `compute_views`.
-    baselines : tuple of str
-        Further one-number baselines.
     threads : int or None
         Threads of torch; None = as many as cores.
     recipe : Recipe
@@ -49,7 +47,6 @@ class Settings:
     windows: dict[str, Any]
     split: dict[str, Any]
     alignment: str
-    baselines: tuple[str, ...]
     threads: int | None
     recipe: Recipe
 
@@ -114,7 +111,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         windows=windows,
         split=split,
         alignment=_one_of("alignment", config["alignment"], ALIGNMENTS),
-        baselines=tuple(_one_of("baselines", name, BASELINES) for name in config["baselines"]),
         threads=trainer["threads"],
         recipe=Recipe(
             views=_views(config["features"]),
@@ -135,6 +131,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             head=read_head(config),
             finetune=_finetune(config, optimizer),
             seed=_whole("seed", config["seed"], low=0),
+            baselines=tuple(_one_of("baselines", name, BASELINES) for name in config["baselines"]),
         ),
     )
 
@@ -191,11 +188,17 @@ def _head(config: Mapping[str, Any], optimizer: Optimizer) -> HeadSpec:
     if config["head"]["_target_"] == allowed[0]:
         _known("head.", node, ("C", "max_iter"))
         _needed("head.", node, ("C", "max_iter"))
-        return HeadSpec(
-            C=_number("head.C", node["C"]), max_iter=_whole("head.max_iter", node["max_iter"], low=1)
-        )
+        return HeadSpec(C=_penalties(node["C"]), max_iter=_whole("head.max_iter", node["max_iter"], low=1))
     _known("head.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
     return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
+
+
+def _penalties(value: object) -> tuple[float, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    found = tuple(_number("head.C", one) for one in given)
+    if not found or min(found) <= 0 or max(found) == float("inf"):
+        raise EegdaeError(f"head.C={value!r}: must be a number above 0, or a list of them")
+    return found
 
 
 def _finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec | None:

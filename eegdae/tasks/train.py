@@ -133,6 +133,7 @@ def _do_fold(
             table[f"{representation}|{label}"] = proba[:, k]
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
+    run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
     right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))

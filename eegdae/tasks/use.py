@@ -22,7 +22,7 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.evaluation.judge import fit_head
 from eegdae.evaluation.metrics import group_metrics, summarize
 from eegdae.evaluation.recipe import Data, Recipe
-from eegdae.evaluation.splits import group_labels
+from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.run import npz_bytes, read_config, read_json, read_model, replace_file
 from eegdae.tasks.prepare import load_windows
 from eegdae.tasks.settings import read_head
@@ -167,7 +167,7 @@ def _metadata(run: Path) -> pd.DataFrame:
     file = run / "metadata.csv"
     try:
         return pd.read_csv(file, dtype={name: str for name in [*_RECORDING, "label"]}, keep_default_na=False)[
-            [*_RECORDING, "target"]
+            [*_RECORDING, "trial", "target"]
         ]
     except (OSError, ValueError, KeyError) as error:
         raise EegdaeError(
@@ -192,7 +192,13 @@ def _proba(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> NDA
         raise EegdaeError(
             f"{run / 'codes.npz'}: {codes.shape} codes for {len(meta)} rows of metadata.csv; train again"
         )
-    data = Data({}, meta["target"].to_numpy(np.int64), len(model.classes), len(model.ch_names))
+    data = Data(
+        features={},
+        target=meta["target"].to_numpy(np.int64),
+        n_classes=len(model.classes),
+        n_chans=len(model.ch_names),
+        groups={by: group_labels(meta, by) for by in GROUP_COLUMNS},
+    )
     # only the head and the seed are looked at: nothing but the head is fitted
     recipe = Recipe(
         views=model.views,

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.baselines import eigenvalue_ratio, fit_pca, pca_codes
+from eegdae.evaluation.baselines import deviation, eigenvalue_ratio, fit_pca, pca_codes
 from eegdae.windows import Windows
 
 
@@ -51,3 +52,15 @@ def test_eigenvalue_ratio_is_of_the_covariance_a_recording():
     assert ratio[0, 0].item() == pytest.approx(np.log(1 / 100), abs=0.1)
     # rank-deficient: counted as 1e-12 of the largest
     np.testing.assert_allclose(ratio[[1, 4], 0], np.log(1e-12), atol=0.5)
+
+
+def test_deviation_finds_the_rarer_class_of_z_scored_rows_and_nothing_where_classes_are_equal():
+    rng = np.random.default_rng(0)
+    for n_rare, low, high in ((20, 0.9, 1.0), (60, 0.35, 0.65)):
+        y = np.repeat([0, 1], [60, n_rare])
+        x = rng.normal(size=(len(y), 200)) + 0.8 * y[:, None]
+        z = torch.from_numpy((x - x.mean(0)) / x.std(0)).float()
+        score = deviation(z)
+        assert score.shape == (len(y), 1)
+        np.testing.assert_allclose(score.mean(), 1, rtol=1e-3)
+        assert low <= roc_auc_score(y, score[:, 0]) <= high

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 
 
 def draw(n_classes, n=200):
@@ -37,6 +38,38 @@ def test_state_round_trip():
     head = LogisticHead.fit(x, y, n_classes=3)
     twin = LogisticHead.from_state({name: v.tolist() for name, v in head.state().items()})
     assert np.array_equal(twin.predict_proba(x), head.predict_proba(x))
+
+
+def test_the_penalty_is_chosen_by_the_inner_folds():
+    """Many noise features, few rows: a strong penalty judges unseen rows better, and the oracle agrees."""
+    rng = np.random.default_rng(1)
+    y = np.arange(60) % 2
+    x = rng.normal(size=(60, 80)) + 0.35 * y[:, None]
+    inner = np.arange(60) // 2 % 5
+    candidates = (10.0, 0.001, 0.1)
+    chosen = choose_C(x, y, inner, candidates=candidates, n_classes=2)
+    scores = {}
+    for C in candidates:
+        scores[C] = np.mean(
+            [
+                roc_auc_score(
+                    y[inner == k],
+                    LogisticHead.fit(x[inner != k], y[inner != k], n_classes=2, C=C).predict_proba(
+                        x[inner == k]
+                    )[:, 1],
+                )
+                for k in range(5)
+            ]
+        )
+    assert chosen == max(sorted(candidates), key=scores.__getitem__)
+    assert len(set(scores.values())) > 1
+    assert LogisticHead.fit(x, y, n_classes=2, C=chosen).C == chosen
+
+
+def test_no_inner_fold_can_choose():
+    x, y = draw(2)
+    with pytest.raises(EegdaeError, match=r"^head\.C=\[0\.1, 1\.0\]: no inner fold"):
+        choose_C(x, y, y, candidates=(0.1, 1.0), n_classes=2)
 
 
 def test_softmax_of_large_scores():

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
+from eegdae.evaluation.splits import (
+    GROUP_COLUMNS,
+    Fold,
+    audit_folds,
+    group_labels,
+    inner_folds,
+    make_folds,
+)
 
 
 def meta(n_subjects=4, n_windows=4, *, stride=10):
@@ -184,3 +191,14 @@ def test_an_overlap_is_found_where_there_is_one(windows):
         return
     message = said(audit_folds, metadata, [fold(train, test)], by="trial")
     assert any(f"rows {i} (train) and {j} (test) overlap" in message for i, j in pairs)
+
+
+def test_inner_folds_take_the_largest_group_of_which_there_are_enough():
+    metadata = meta(n_subjects=6, n_windows=4)
+    groups = {by: group_labels(metadata, by) for by in GROUP_COLUMNS}
+    by_subject = inner_folds(groups, np.arange(24))
+    assert by_subject.tolist() == np.repeat([0, 1, 2, 3, 4, 0], 4).tolist()
+    few = np.flatnonzero(metadata["subject"] <= "2")  # two subjects, two recordings, eight trials
+    by_trial = inner_folds(groups, few)
+    assert by_trial.tolist() == [0, 1, 2, 3, 4, 0, 1, 2]
+    assert "hold 4 trials" in said(inner_folds, groups, np.arange(4))

@@ -1,0 +1,189 @@
+"""Rest against arithmetic on people whom no setting was chosen on: nested cross-validation by person.
+
+    python scripts/bench_eegmat.py [--alignment none] [--out benchmarks/eegmat.json]
+
+In each of eight outer folds the setting of the stacks is chosen among ``GRID`` by four inner folds over the
+people trained on, and judged on the two people held out, with five seeds. What the choices were goes into
+the file with the figures. With ``--alignment zscore`` it also measures what the alignment itself gives away:
+how far the deviation baseline gets with all windows, and with as many windows of rest as of arithmetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from omegaconf import open_dict, read_write
+
+from eegdae.evaluation.baselines import deviation
+from eegdae.evaluation.judge import encode, fit_head, fit_models, head_proba, judge_fold
+from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, roc_auc, summarize
+from eegdae.evaluation.recipe import Data, Recipe
+from eegdae.evaluation.splits import make_folds
+from eegdae.features import compute_views
+from eegdae.run import git_commit, versions
+from eegdae.tasks.launch import conf_dir, register_resolvers
+from eegdae.tasks.overrides import compose_command
+from eegdae.tasks.prepare import load_windows, make_data, plain_config
+from eegdae.tasks.settings import Settings, read_settings
+from eegdae.windows import Windows
+
+NETWORKS = {
+    "relu": {"activation": "relu", "code_activation": "relu"},
+    "elu, linear codes": {"activation": "elu", "code_activation": "linear"},
+}
+GRID = tuple((network, level) for network in NETWORKS for level in (0.3, 1.0, 2.0))
+SEEDS = (0, 1, 2, 3, 4)
+N_INNER = 4
+
+
+def settings_of(alignment: str) -> Settings:
+    """Compose and check ``experiment=eegmat``."""
+    register_resolvers()
+    config = compose_command("train", ["experiment=eegmat", f"alignment={alignment}"], conf_dir())
+    with read_write(config), open_dict(config):
+        del config["hydra"]
+    return read_settings(plain_config(config))
+
+
+def with_setting(recipe: Recipe, setting: tuple[str, float], seed: int = 0) -> Recipe:
+    """Put one setting of the grid into the recipe."""
+    network, level = setting
+    return replace(recipe, network=NETWORKS[network], level=level, seed=seed)
+
+
+def inner_score(data: Data, windows: Windows, rows: NDArray[np.int64], recipe: Recipe, fold: int) -> float:
+    """ROC-AUC of the codes: mean over the people of ``rows``, each judged by a model that never saw them."""
+    metadata = windows.metadata.iloc[rows].reset_index(drop=True)
+    scores = []
+    for k, inner in enumerate(make_folds(metadata, kind="group_kfold", by="subject", n_folds=N_INNER)):
+        train, test = rows[inner.train], rows[inner.test]
+        # a number of its own for each inner fold, so that no two fits share their draws
+        number = 100 + N_INNER * fold + k
+        fitted = fit_models(data, train, recipe, fold=number, compare=False)
+        sides = [
+            {
+                view.name: fitted.scalers[view.name].transform(
+                    data.features[view.name][torch.from_numpy(side)]
+                )
+                for view in recipe.views
+            }
+            for side in (train, test)
+        ]
+        codes = [encode(fitted.stacks["codes"], side) for side in sides]
+        head, _ = fit_head(codes[0], data, train, recipe, fold=number, name="codes")
+        proba, who = head_proba(head, codes[1]), data.groups["subject"][test]
+        scores += [roc_auc(data.target[test][who == s], proba[who == s]) for s in sorted(set(who))]
+    return float(np.mean(scores))
+
+
+def equal_shares(windows: Windows, settings: Settings, *, n_draws: int = 20) -> dict[str, Any]:
+    """ROC-AUC of the deviation baseline where each person has as many windows of rest as of arithmetic."""
+    who, y = windows.metadata["subject"].to_numpy(), windows.metadata["target"].to_numpy()
+    rng, found = np.random.default_rng(0), []
+    for _ in range(n_draws):
+        kept = []
+        for subject in sorted(set(who)):
+            rest, task = (np.flatnonzero((who == subject) & (y == k)) for k in (0, 1))
+            first = rng.integers(0, len(rest) - len(task) + 1)
+            kept += [rest[first : first + len(task)], task]
+        rows = np.concatenate(kept)
+        part = replace(
+            windows, x=windows.x[rows], metadata=windows.metadata.iloc[rows].reset_index(drop=True)
+        )
+        features = compute_views(part, settings.recipe.views, alignment=settings.alignment)
+        score = deviation(torch.cat([features[view.name] for view in settings.recipe.views], 1))[:, 0]
+        proba = np.stack([-score, score], 1)
+        found.append([roc_auc(y[rows][who[rows] == s], proba[who[rows] == s]) for s in sorted(set(who))])
+    means = np.mean(found, 1)
+    return {
+        "mean": float(means.mean()),
+        "low": float(means.min()),
+        "high": float(means.max()),
+        "draws": n_draws,
+    }
+
+
+def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+    """Choose and judge in every outer fold; return what goes into the file."""
+    settings = settings_of(alignment)
+    windows = load_windows(settings.data, settings.windows)
+    data = make_data(windows, settings)
+    chosen, inner, parts = [], [], {seed: [] for seed in seeds}
+    for number, fold in enumerate(make_folds(windows.metadata, **settings.split)):
+        scores = [
+            inner_score(data, windows, fold.train, with_setting(settings.recipe, s), number) for s in GRID
+        ]
+        best = GRID[int(np.argmax(scores))]
+        chosen.append(best)
+        inner.append(dict(zip(map(str, GRID), scores, strict=True)))
+        print(f"{alignment} fold {number}: {best} of {[round(s, 3) for s in scores]}", flush=True)
+        for seed in seeds:
+            verdict = judge_fold(data, fold, number, with_setting(settings.recipe, best, seed))
+            parts[seed].append(
+                group_metrics(data.target[fold.test], verdict.proba, data.groups["subject"][fold.test])
+            )
+    tables = {seed: pd.concat(part, ignore_index=True) for seed, part in parts.items()}
+    over_seeds = (
+        pd.concat(tables.values()).groupby(["representation", "group"], sort=False).mean().reset_index()
+    )
+    result = {
+        "command": f"python scripts/bench_eegmat.py --alignment {alignment}",
+        "seeds": list(seeds),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "commit": git_commit(),
+        "versions": versions(),
+        "grid": list(GRID),
+        "chosen": [{"setting": s, "folds": n} for s, n in Counter(chosen).most_common()],
+        "inner_roc_auc": inner,
+        "metrics": seed_table([summarize(table) for table in tables.values()]),
+        "paired_over_people_mean_of_seeds": paired_table(over_seeds).to_dict("records"),
+    }
+    if alignment == "zscore":
+        result["deviation_with_equal_shares"] = equal_shares(windows, settings)
+    return result
+
+
+def seed_table(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation over seeds of every figure, and the interval of the first seed."""
+    table: dict[str, Any] = {}
+    for name in metrics[0]:
+        for metric in METRICS:
+            values = np.array([m[name][metric]["mean"] for m in metrics])
+            table.setdefault(name, {})[metric] = {
+                "mean": float(values.mean()),
+                "sd_over_seeds": float(values.std(ddof=1)) if len(values) > 1 else None,
+                "low": metrics[0][name][metric]["low"],
+                "high": metrics[0][name][metric]["high"],
+            }
+    return table
+
+
+def main() -> None:
+    """Measure what is asked for and put it beside what the file holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--alignment", choices=("none", "zscore"), default="none")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/eegmat.json"))
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    result = measure(args.alignment)
+    held = json.loads(args.out.read_text()) if args.out.exists() else {}
+    held[{"none": "eegmat", "zscore": "eegmat, aligned"}[args.alignment]] = result
+    args.out.write_text(json.dumps(held, indent=1) + "\n")
+    print(json.dumps({k: v["roc_auc"]["mean"] for k, v in result["metrics"].items()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
