@@ -230,6 +230,11 @@ class CodeModel:
             stack = StackedAutoencoder(**part["config"])
             stack.load_state_dict(part["state"])
             stacks[name] = stack.requires_grad_(False).eval()
+        names = {view.name for view in views}
+        if not names or names != set(stacks) or names != set(state["scalers"]):
+            raise ValueError(
+                f"views {sorted(names)}, stacks {sorted(stacks)}, scalers {sorted(state['scalers'])}"
+            )
         return cls(
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},

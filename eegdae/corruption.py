@@ -44,7 +44,11 @@ class Corruption:
             If ``level`` is not a number in ``[0, largest_level]``.
         """
         if not (0.0 <= level <= self.largest_level and math.isfinite(level)):
-            bound = "0 or more" if self.largest_level == float("inf") else f"0 to {self.largest_level:g}"
+            bound = (
+                "a number, 0 or more"
+                if self.largest_level == float("inf")
+                else f"0 to {self.largest_level:g}"
+            )
             raise EegdaeError(f"{key}={level}: the level of {type(self).__name__} must be {bound}")
 
     def fitted(self, x: Tensor, observed: Tensor | None = None) -> Self:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 40
+"""Names that a hint lists; more would bury the line."""
+
 
 class EegdaeError(ValueError):
     """What a user can mend: one line that names the key or file, the value, what is allowed and the mend.
@@ -13,12 +16,12 @@ class EegdaeError(ValueError):
     """
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Say which names exist, the nearest first.
 
     Parameters
     ----------
-    name : str
+    name : object
         What was asked for.
     known : iterable of str
         What there is.
@@ -29,6 +32,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         ``"did you mean 'plv'? known: pearson, plv"``, or ``"known: ..."`` where nothing is near.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), names, n=2, cutoff=0.6)
     hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-    return f"{hint}known: {', '.join(names)}"
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{hint}known: {', '.join(names[:MOST_NAMES])}{more}"

@@ -29,7 +29,7 @@ import eegdae
 from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout and of checkpoints; raised when either changes."""
 
 NOT_HASHED = ("resume", "debug", "paths", "hydra", "logger")
@@ -117,7 +117,10 @@ class RunFolder:
     ) -> None:
         try:
             if error is not None and not self.is_done:
-                self._write_status("failed", error=f"{error}" or kind.__name__ if kind else "")
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self._write_status(
+                    "failed", error="interrupted" if interrupted else str(error) or type(error).__name__
+                )
         except EegdaeError:
             pass  # the folder cannot be written: the first error says why
         finally:

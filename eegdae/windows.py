@@ -118,8 +118,8 @@ def make_windows(
         raise EegdaeError("no recordings to cut into windows")
     check_alike(recordings)
     n_times, n_step = _samples(size, size if stride is None else stride, recordings[0].sfreq)
-    if not 0 <= max_missing < 1:
-        raise EegdaeError(f"windows.max_missing={max_missing}: a share of a window in [0, 1) is needed")
+    if isinstance(max_missing, bool) or not isinstance(max_missing, Real) or not 0 <= max_missing < 1:
+        raise EegdaeError(f"windows.max_missing={max_missing!r}: a share of a window in [0, 1) is needed")
     if bad_channels not in ("refuse", "drop"):
         raise EegdaeError(
             f"windows.bad_channels={bad_channels!r}: {did_you_mean(bad_channels, ['refuse', 'drop'])}"
@@ -178,8 +178,8 @@ def _samples(size: float, stride: float, sfreq: float) -> tuple[int, int]:
             raise EegdaeError(f"windows.{key}={seconds!r}: a number of seconds is needed")
         if round(seconds * sfreq) < least:
             raise EegdaeError(
-                f"windows.{key}={seconds:g} s: at least {least} samples are needed, "
-                f"{least / sfreq:g} s at {sfreq:g} Hz"
+                f"windows.{key}={seconds:g} s: must be {least / sfreq:g} s or more, "
+                f"{least} samples at {sfreq:g} Hz"
             )
     return round(size * sfreq), round(stride * sfreq)
 
@@ -243,9 +243,11 @@ def _pick(rec: Recording, keep: list[int]) -> Recording:
 
 def _class_order(recordings: list[Recording], classes: Sequence[str] | None) -> dict[str, int]:
     labels = {a.label: rec.source for rec in recordings for a in rec.annotations if a.label}
+    if isinstance(classes, str) or not isinstance(classes, Sequence | None):
+        raise EegdaeError(f"data.classes={classes!r}: must be a list of labels, or null")
     order = sorted(labels) if classes is None else [str(c) for c in classes]
     if len(set(order)) < len(order):
-        raise EegdaeError(f"classes={order}: each class may stand once only")
+        raise EegdaeError(f"data.classes={order}: each class may stand once only")
     for label, source in labels.items():
         if label not in order:
             raise EegdaeError(

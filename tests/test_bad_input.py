@@ -220,7 +220,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["features=[powr]"], "features=powr: no such choice; did you mean 'power'?"),
         (["experiment=eegmt"], "experiment=eegmt: no such choice; did you mean 'eegmat'?"),
         (["features.power.measure=plw", "features=[power]"], "features.power.measure='plw': no such measure"),
-        (["corruption.level=-1"], "corruption.level=-1.0: the level of Gaussian must be 0 or more"),
+        (["corruption.level=-1"], "corruption.level=-1.0: the level of Gaussian must be a number, 0 or more"),
         (
             ["corruption=masking", "corruption.level=1.5"],
             "corruption.level=1.5: the level of Masking must be 0 to 1",
@@ -236,11 +236,78 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["--experimental-rerun", "x.pickle"], "--experimental-rerun: refused, it unpickles a file"),
         (["--experimental-r=x.pickle"], "--experimental-rerun: refused"),
         (["-m", "seed=range(0,0)"], "seed=range(0,0): a sweep over nothing"),
+        (["corruption.level=0,1"], "'corruption.level=0,1': a sweep needs -m"),
+        (["resume=abc"], "resume='abc': must be true or false"),
+        (["debug=5"], "debug=5: must be true or false"),
+        (["finetune.enabled=5"], "finetune.enabled=5: must be true or false"),
+        (["baselines=5"], "baselines=5: must be a list of eigenvalue_ratio, deviation"),
+        (["features=[power]", "features.power.bands=5"], "features.power.bands=5: must be a mapping"),
+        (["windows.max_missing=x"], "windows.max_missing='x': must be a number"),
+        (["optimizer.lr=abc"], "optimizer.lr='abc': must be a number"),
+        (["corruption.level=inf"], "corruption.level=inf: the level of Gaussian must be a number, 0 or more"),
+        (["head.C=[]"], "head.C=[]: must be a number above 0"),
+        (["head.C=[1,-1]"], "head.C=[1, -1]: must be a number above 0"),
+        (["features=[]"], "features: is missing"),
     ],
 )
 def test_overrides_that_are_wrong(capsys, tmp_path, overrides, said):
     line = refused(capsys, tmp_path, "train", *overrides)
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["windows.bad_channels=5"], "windows.bad_channels=5"),
+        (["model.activation=null"], "model.activation=None: no such activation"),
+        (
+            ["split.kind=fixed", "~split.n_folds", "+split.train=5"],
+            "split.train=5: a fixed split needs a mapping",
+        ),
+        (["+data.classes=5"], "data.classes=5: must be a list"),
+        (["data.path=5"], "data.path=5: must be a file"),
+        (["+data.subject=[a]"], "data.subject=['a']: must be a name"),
+        (["+data.pattern=5"], "data.pattern=5: must be text"),
+        (["+data.labels.from=session"], "data.labels.from=session: "),
+        (["head.C=[0.1,1.0]", "split.n_folds=4", "+data.subject=1"], "split.n_folds=4: only 1 groups"),
+    ],
+)
+def test_values_of_another_type(capsys, tmp_path, overrides, said):
+    assert said in train(capsys, tmp_path, *overrides)
+
+
+def test_an_error_that_no_check_foresaw_is_one_line_too(capsys, tmp_path, monkeypatch):
+    def broken(*args, **options):
+        raise ZeroDivisionError("no check for this")
+
+    monkeypatch.setattr("eegdae.tasks.train.judge_fold", broken)
+    line = train(capsys, tmp_path)
+    assert "unforeseen ZeroDivisionError: no check for this; debug=true shows where" in line
+
+
+def test_data_given_as_files_of_one_kind_or_a_list(capsys, tmp_path):
+    np.savez(tmp_path / "a.npz", **recordings())
+    small = [*OWN, "features.power.bands={low: [1, 5]}"]
+    assert (
+        main(
+            ["train", "~experiment", f"data={tmp_path / 'a.npz'}", *small, f"hydra.run.dir={tmp_path / 'r'}"]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    both = f"data=[{tmp_path / 'a.npz'},{tmp_path / 'gone.npz'}]"
+    line = error_line(capsys, ["train", "~experiment", both, *small, f"hydra.run.dir={tmp_path / 's'}"])
+    assert "gone.npz: no such file" in line
+
+
+@pytest.mark.parametrize("name", ["", "NA"])
+def test_a_person_without_a_name_is_judged_too(tmp_path, name):
+    arrays = recordings()
+    arrays["subject"] = np.array([name] * len(arrays["subject"]))
+    flags = my_recordings(tmp_path, arrays)
+    folder = tmp_path / "run"
+    assert main(["train", *flags, *SMALL, "split.by=run", "split.n_folds=4", f"hydra.run.dir={folder}"]) == 0
+    assert run_json(folder)["metrics"]["codes"]["roc_auc"]["mean"] is not None
 
 
 # what could run code

@@ -125,7 +125,7 @@ def test_no_channel_left():
     ("options", "words"),
     [
         ({"size": 11.0}, "0.edf: the recording lasts 10 s, shorter than a window of 11 s"),
-        ({"size": 0.1}, "windows.size=0.1 s: at least 2 samples"),
+        ({"size": 0.1}, "windows.size=0.1 s: must be 0.2 s or more, 2 samples"),
         ({"size": -1}, "windows.size=-1"),
         ({"size": float("nan")}, "windows.size=nan"),
         ({"size": "long"}, "windows.size='long'"),

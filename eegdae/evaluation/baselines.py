@@ -38,9 +38,9 @@ def fit_pca(x: Tensor, n_components: int, *, key: str = "pca") -> PCA:
     """
     if len(x) < 2:
         raise EegdaeError(f"{key}: {len(x)} rows; principal components need 2 or more")
-    return PCA(
-        min(n_components, *x.shape), svd_solver="full" if min(x.shape) < 64 else "covariance_eigh"
-    ).fit(x.numpy())
+    # the covariance of thousands of features takes minutes where the rows are few
+    solver = "covariance_eigh" if len(x) > x.shape[1] >= 64 else "full"
+    return PCA(min(n_components, *x.shape), svd_solver=solver).fit(x.numpy())
 
 
 def pca_codes(

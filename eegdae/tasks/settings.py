@@ -72,6 +72,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     check_targets(config)
     _known("", config, _TOP)
     _needed("", config, _TOP)
+    for key in ("resume", "debug"):
+        _flag(key, config[key])
     for key in _SECTIONS:
         if not isinstance(config[key], Mapping):
             raise EegdaeError(
@@ -131,7 +133,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             head=read_head(config),
             finetune=_finetune(config, optimizer),
             seed=_whole("seed", config["seed"], low=0),
-            baselines=tuple(_one_of("baselines", name, BASELINES) for name in config["baselines"]),
+            baselines=_baselines(config["baselines"]),
         ),
     )
 
@@ -166,8 +168,7 @@ def _corruption(config: Mapping[str, Any]) -> tuple[Corruption, float]:
     options = {f.name: f for f in dataclasses.fields(kind) if f.name in ("clip", "per_feature")}
     _known("corruption.", node, (*options, "level"))
     for key, value in node.items():
-        if not isinstance(value, bool):
-            raise EegdaeError(f"corruption.{key}={value!r}: must be true or false")
+        _flag(f"corruption.{key}", value)
     corruption = kind(**node)
     corruption.check_level(level)
     return corruption, level
@@ -193,6 +194,12 @@ def _head(config: Mapping[str, Any], optimizer: Optimizer) -> HeadSpec:
     return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
 
 
+def _baselines(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise EegdaeError(f"baselines={value!r}: must be a list of {', '.join(BASELINES)}; [] for none")
+    return tuple(_one_of("baselines", name, BASELINES) for name in value)
+
+
 def _penalties(value: object) -> tuple[float, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     found = tuple(_number("head.C", one) for one in given)
@@ -203,7 +210,7 @@ def _penalties(value: object) -> tuple[float, ...]:
 
 def _finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec | None:
     node = dict(config["finetune"])
-    if node.pop("enabled", False) is not True:
+    if not _flag("finetune.enabled", node.pop("enabled", False)):
         return None
     _known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
     level = _number("finetune.level", node.pop("level", None))
@@ -234,6 +241,10 @@ def _views(node: Mapping[str, Any]) -> tuple[View, ...]:
         hidden = options.get("hidden")
         widths = None if hidden is None else _widths(f"features.{name}.hidden", hidden)
         bands = options.get("bands")
+        if bands is not None and not isinstance(bands, Mapping):
+            raise EegdaeError(
+                f"features.{name}.bands={bands!r}: must be a mapping, for example {{alpha: [8, 13]}}"
+            )
         if bands is not None:
             bands = {str(band): edges for band, edges in dict(bands).items()}
         views.append(View(str(name), options.get("measure", ""), bands, widths))
@@ -260,7 +271,7 @@ def _needed(prefix: str, node: Mapping[str, Any], keys: tuple[str, ...]) -> None
     for key in keys:
         if key not in node:
             raise EegdaeError(
-                f"{prefix}{key}: is missing; leave out what takes it away, ~{prefix}{key} or {prefix}{key}=[]"
+                f"{prefix}{key}: is missing; an override took it away (~{prefix}{key}, or [] for a choice)"
             )
 
 
@@ -268,6 +279,12 @@ def _one_of(key: str, value: object, known: tuple[str, ...]) -> str:
     if value not in known:
         raise EegdaeError(f"{key}={value!r}: not known; {did_you_mean(str(value), known)}")
     return str(value)
+
+
+def _flag(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise EegdaeError(f"{key}={value!r}: must be true or false")
+    return value
 
 
 def _number(key: str, value: object) -> float:

@@ -21,6 +21,9 @@ CAUTION = (
     "The best setting was chosen on the same folds that its figure comes from: that figure is flattering."
 )
 
+# a figure may be missing; a person may be called NA or have no name
+_NAN = {metric: [""] for metric in METRICS}
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -120,12 +123,16 @@ def _last_words(place: Path) -> str:
 
 def _groups(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(file, dtype={"representation": str, "group": str})
-        table = table.fillna({"group": ""})[["representation", "group", *METRICS]]
+        table = pd.read_csv(
+            file, dtype={"representation": str, "group": str}, keep_default_na=False, na_values=_NAN
+        )[["representation", "group", *METRICS]]
+        table = table.astype(dict.fromkeys(METRICS, float))
     except (OSError, ValueError, KeyError) as error:
         raise EegdaeError(f"{file}: missing or damaged: {' '.join(str(error).split())}") from error
     if not {"codes", "autoencoder"} <= set(table["representation"]):
         raise EegdaeError(f"{file}: damaged: has no figures of codes and autoencoder")
+    if table.duplicated(["representation", "group"]).any():
+        raise EegdaeError(f"{file}: damaged: has two rows of one representation and group")
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,8 @@ def _do_fold(
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
     right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
-    groups = ", ".join(fold.test_groups[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
+    names = [re.sub("/+", "/", name).strip("/") or "all" for name in fold.test_groups]
+    groups = ", ".join(names[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
     log.info(f"fold {number + 1}/{n_folds}: tested {groups}: {right:.3f} of {len(fold.test)} windows right")
 
 
@@ -200,12 +202,17 @@ def _gather_history(run: RunFolder, n_folds: int, fitted: Fitted) -> pd.DataFram
     return history
 
 
+def _predictions(place: Path) -> pd.DataFrame:
+    """Read a fold's predictions; a person may have no name, or be called NA."""
+    return pd.read_csv(place, dtype={"group": str}, keep_default_na=False)
+
+
 def _judge(run: RunFolder, windows: Windows, n_folds: int) -> pd.DataFrame:
     """Figures of every group from what the folds left, and nothing else."""
     if n_folds == 0:
         return pd.DataFrame()
     places = [run.path / f"folds/{k}/predictions.csv" for k in range(n_folds)]
-    table = pd.concat([pd.read_csv(place, dtype={"group": str}) for place in places], ignore_index=True)
+    table = pd.concat([_predictions(place) for place in places], ignore_index=True)
     columns = [column for column in table.columns if "|" in column]
     names = dict.fromkeys(column.partition("|")[0] for column in columns)
     proba = {name: table[[f"{name}|{label}" for label in windows.classes]].to_numpy() for name in names}

@@ -33,6 +33,7 @@ from eegdae.windows import Windows
 log = logging.getLogger("eegdae")
 
 _RECORDING = ["subject", "session", "run"]
+_KEYS = ("run", "data", "windows", "out", "head", "optimizer", "paths", "debug")
 _HOW_TO_CUT = ("size", "stride", "max_missing", "bad_channels")
 
 
@@ -127,6 +128,9 @@ def classify(config: Mapping[str, Any], folder: Path) -> Path:
 
 def _open(config: Mapping[str, Any]) -> tuple[CodeModel, Windows, NDArray[np.bool_]]:
     """Load the run and the recordings, cut as the run's were; and say which windows it was trained on."""
+    for key in config:
+        if key not in _KEYS:
+            raise EegdaeError(f"{key}: unknown key; {did_you_mean(str(key), _KEYS)}")
     run = _run_folder(config)
     model, trained = read_model(run), read_config(run)
     check_targets(trained)

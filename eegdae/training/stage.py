@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import sys
 import time
 import warnings
@@ -62,6 +63,9 @@ class Optimizer:
             raise EegdaeError(
                 f"optimizer={self.name!r}: no such optimiser; {did_you_mean(self.name, OPTIMIZERS)}"
             )
+        for key, value in self.options.items():
+            if isinstance(value, str) or value is None:
+                raise EegdaeError(f"optimizer.{key}={value!r}: must be a number")
         self.build([nn.Parameter(torch.zeros(1))])
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -257,9 +261,21 @@ def run_stage(
             trainer = pl.Trainer(
                 max_epochs=stage.epochs - done, accelerator="auto", devices=1, barebones=True
             )
-            trainer.fit(module, train_dataloaders=range(n_blocks))
+            _fit(trainer, module, n_blocks)
             stage.module.to("cpu")
     return module.history
+
+
+def _fit(trainer: pl.Trainer, module: StageModule, n_blocks: int) -> None:
+    """Fit; Ctrl-C stays a KeyboardInterrupt, where Lightning would end the process without a word."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, train_dataloaders=range(n_blocks))
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
 
 
 class _quiet_lightning(warnings.catch_warnings):

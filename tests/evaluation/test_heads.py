@@ -63,7 +63,7 @@ def test_the_penalty_is_chosen_by_the_inner_folds():
         )
     assert chosen == max(sorted(candidates), key=scores.__getitem__)
     assert len(set(scores.values())) > 1
-    assert LogisticHead.fit(x, y, n_classes=2, C=chosen).C == chosen
+    assert chosen == LogisticHead.fit(x, y, n_classes=2, C=chosen).C
 
 
 def test_no_inner_fold_can_choose():

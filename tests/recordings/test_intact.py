@@ -1,5 +1,6 @@
 import gzip
 
+import numpy as np
 import pytest
 
 from eegdae.recordings import read_recordings
@@ -86,3 +87,43 @@ def test_fif_whose_last_tag_promises_more_than_there_is(fif, tmp_path, one_line)
     content[-8:-4] = (100).to_bytes(4, "big")
     (tmp_path / "cut_raw.fif").write_bytes(content)
     assert "was cut off" in one_line(read_recordings, tmp_path / "cut_raw.fif")
+
+
+@pytest.fixture
+def brainvision(tmp_path):
+    """A BrainVision recording of two channels and 400 samples, with markers at 1 and 301, byte by byte."""
+    data = (np.random.default_rng(0).normal(size=(400, 2)) * 100).astype("<i2")
+    (tmp_path / "rec.eeg").write_bytes(data.tobytes())
+    (tmp_path / "rec.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n\n[Common Infos]\nDataFile=rec.eeg\n"
+        "MarkerFile=rec.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=2\n"
+        "SamplingInterval=10000\n\n[Binary Infos]\nBinaryFormat=INT_16\n\n[Channel Infos]\n"
+        "Ch1=Fz,,0.1,µV\nCh2=Cz,,0.1,µV\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "rec.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n\n[Common Infos]\nDataFile=rec.eeg\n\n"
+        "[Marker Infos]\nMk1=Stimulus,S  1,1,100,0\nMk2=Stimulus,S  2,301,100,0\n"
+    )
+    return tmp_path / "rec.vhdr"
+
+
+def test_brainvision_whole(brainvision):
+    (got,) = read_recordings(brainvision)
+    assert (got.n_chans, got.n_times, got.sfreq) == (2, 400, 100.0)
+    assert [(a.start, a.stop) for a in got.annotations] == [(0, 100), (300, 400)]
+
+
+@pytest.mark.parametrize("n_bytes", [800, 1599])  # behind the second marker's start, inside a sample
+def test_brainvision_cut_off(brainvision, n_bytes, one_line):
+    file = brainvision.with_suffix(".eeg")
+    file.write_bytes(file.read_bytes()[:n_bytes])
+    message = one_line(read_recordings, brainvision)
+    assert f"rec.eeg: was cut off: {n_bytes} bytes" in message
+    assert "marker at sample 301" in message
+
+
+@pytest.mark.parametrize("ending", [".eeg", ".vmrk"])
+def test_brainvision_without_its_other_files(brainvision, ending, one_line):
+    brainvision.with_suffix(ending).unlink()
+    assert "is missing; put it into the same folder" in one_line(read_recordings, brainvision)
