@@ -40,6 +40,10 @@ check: $(READY) ## ruff and mypy
 bench: $(READY) ## measure again: benchmarks/*.json, and the tables made of them
 	$(BIN)/python scripts/bench_training.py
 	$(BIN)/python scripts/bench_experiments.py
+	$(BIN)/python scripts/bench_eegmat.py --causes
+	$(BIN)/python scripts/bench_eegmat.py --alignment none
+	$(BIN)/python scripts/bench_eegmat.py --alignment zscore
+	$(BIN)/python scripts/readme_tables.py
 
 clean: ## throw the environment and the caches away
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -27,7 +27,7 @@ from omegaconf import open_dict, read_write
 
 from eegdae.evaluation.baselines import deviation
 from eegdae.evaluation.judge import encode, fit_head, fit_models, head_proba, judge_fold
-from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, roc_auc, summarize
+from eegdae.evaluation.metrics import group_metrics, paired_table, roc_auc, summarize
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import make_folds
 from eegdae.features import compute_views
@@ -114,6 +114,38 @@ def equal_shares(windows: Windows, settings: Settings, *, n_draws: int = 20) -> 
     }
 
 
+def causes(settings: Settings) -> dict[str, Any]:
+    """Measure what stands behind the figures, a number a view; all people, no fold, no test.
+
+    ``between_people``: share of the variance between the means of people. ``class_in_32``: share of the mean
+    difference of the classes within people that lies in the first 32 principal components. ``deviation``:
+    ROC-AUC of the mean square of a window's z-scored features.
+    """
+    windows = load_windows(settings.data, settings.windows)
+    who, y = windows.metadata["subject"].to_numpy(), windows.metadata["target"].to_numpy()
+    people = sorted(set(who))
+    plain = compute_views(windows, settings.recipe.views)
+    aligned = compute_views(windows, settings.recipe.views, alignment="zscore")
+    found: dict[str, Any] = {"command": "python scripts/bench_eegmat.py --causes"}
+    for name, features in plain.items():
+        x = features.double().numpy()
+        x = (x - x.mean(0)) / x.std(0)
+        means = np.stack([x[who == s].mean(0) for s in people])
+        weights = np.array([(who == s).mean() for s in people])
+        step = np.mean(
+            [x[(who == s) & (y == 1)].mean(0) - x[(who == s) & (y == 0)].mean(0) for s in people], 0
+        )
+        first = np.linalg.svd(x, full_matrices=False)[2][:32]
+        score = deviation(aligned[name])[:, 0]
+        proba = np.stack([-score, score], 1)
+        found[name] = {
+            "between_people": float((weights @ means**2).mean()),
+            "class_in_32": float(np.sum((first @ step) ** 2) / np.sum(step**2)),
+            "deviation": float(np.mean([roc_auc(y[who == s], proba[who == s]) for s in people])),
+        }
+    return found
+
+
 def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """Choose and judge in every outer fold; return what goes into the file."""
     settings = settings_of(alignment)
@@ -147,7 +179,7 @@ def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
         "grid": list(GRID),
         "chosen": [{"setting": s, "folds": n} for s, n in Counter(chosen).most_common()],
         "inner_roc_auc": inner,
-        "metrics": seed_table([summarize(table) for table in tables.values()]),
+        "metrics": over_seeds([summarize(table) for table in tables.values()]),
         "paired_over_people_mean_of_seeds": paired_table(over_seeds).to_dict("records"),
     }
     if alignment == "zscore":
@@ -155,29 +187,20 @@ def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     return result
 
 
-def seed_table(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation over seeds of every figure, and the interval of the first seed."""
-    table: dict[str, Any] = {}
-    for name in metrics[0]:
-        for metric in METRICS:
-            values = np.array([m[name][metric]["mean"] for m in metrics])
-            table.setdefault(name, {})[metric] = {
-                "mean": float(values.mean()),
-                "sd_over_seeds": float(values.std(ddof=1)) if len(values) > 1 else None,
-                "low": metrics[0][name][metric]["low"],
-                "high": metrics[0][name][metric]["high"],
-            }
-    return table
-
-
 def main() -> None:
     """Measure what is asked for and put it beside what the file holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alignment", choices=("none", "zscore"), default="none")
+    parser.add_argument("--causes", action="store_true", help="only measure what stands behind the figures")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/eegmat.json"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if args.causes:
+        (args.out.parent / "eegmat_causes.json").write_text(
+            json.dumps(causes(settings_of("none")), indent=1) + "\n"
+        )
+        return
     result = measure(args.alignment)
     held = json.loads(args.out.read_text()) if args.out.exists() else {}
     held[{"none": "eegmat", "zscore": "eegmat, aligned"}[args.alignment]] = result

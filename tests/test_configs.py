@@ -33,7 +33,8 @@ def compose(command, *overrides):
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=["=".join(c) for c in CHOICES])
 def test_every_choice_becomes_settings(group, choice):
     value = f"[{choice}]" if group == "features" else choice
-    needed = ["data.path=mine.edf"] if choice == "files" else []
+    needed = ["data.path=mine.edf"] if choice.endswith("files") else []
+    needed += ["data.sfreq=100"] if choice == "ts_files" else []
     if group == "data":
         needed.append("features=[raw]")  # files leave the bands to the user
     config = compose("train", f"{group}={value}", *needed)

@@ -138,6 +138,19 @@ def kill_inside_a_write(process, folder):
     return False
 
 
+def test_ctrl_c_inside_a_fit_says_so_and_can_be_gone_on_with(whole, tmp_path):
+    folder = tmp_path / "run"
+    process = command([*whole[1], f"hydra.run.dir={folder}"])
+    assert wait_for(folder / "checkpoints", process)
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert (status, err) == (130, "eegdae: interrupted; go on with resume=true and the same folder\n")
+    told = run_json(folder)
+    assert (told["status"], told["error"]) == ("failed", "interrupted")
+    go_on(whole[1], folder)
+    same_bytes(whole[0], folder)
+
+
 def test_resume_goes_on_inside_a_stage(whole, tmp_path):
     """After a kill in the second fold's training the first fold is not trained again."""
     folder = tmp_path / "run"

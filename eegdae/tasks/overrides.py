@@ -62,7 +62,8 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
         except HydraException as error:
             reason = str(error).strip().splitlines()[0]
             raise EegdaeError(
-                f"{text!r}: is no override (key=value, quoted for the shell): {reason}"
+                f"{text!r}: is no override, key=value; a value with spaces, brackets or letters beyond a-z "
+                f"needs quotes inside those of the shell, \"key='value'\": {reason}"
             ) from error
         _check_override(overrides[-1])
     flags = list(args)
