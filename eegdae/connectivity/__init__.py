@@ -9,11 +9,26 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from eegdae.connectivity.autoregressive import fit_var, select_order
 from eegdae.connectivity.bands import EEG_BANDS, analytic_signal, analytic_signals, check_bands
+from eegdae.connectivity.covariance import covariance, estimate_rank, partial_correlation
+from eegdae.connectivity.directed import dtf, granger, pdc, spectral_granger
+from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.estimate import ESTIMATORS, check_measures, connectivity
+from eegdae.connectivity.lags import cross_correlation
 from eegdae.connectivity.measures import MEASURES, Measure
 from eegdae.connectivity.phase import plv
 from eegdae.connectivity.power import log_power
+from eegdae.connectivity.rank import spearman
+from eegdae.connectivity.tangent import (
+    fit_subspace,
+    from_tangent_vectors,
+    mean_covariance,
+    reduce,
+    tangent,
+    tangent_vectors,
+    untangent,
+)
 from eegdae.connectivity.temporal import pearson
 from eegdae.connectivity.vectorize import feature_names, n_features, unvectorize, vectorize
 
@@ -27,11 +42,30 @@ __all__ = [
     "check_bands",
     "check_measures",
     "connectivity",
+    "covariance",
+    "cross_correlation",
+    "dtf",
+    "envelope_correlation",
+    "estimate_rank",
     "feature_names",
+    "fit_subspace",
+    "fit_var",
+    "from_tangent_vectors",
+    "granger",
     "log_power",
+    "mean_covariance",
     "n_features",
+    "partial_correlation",
+    "pdc",
     "pearson",
     "plv",
+    "reduce",
+    "select_order",
+    "spearman",
+    "spectral_granger",
+    "tangent",
+    "tangent_vectors",
+    "untangent",
     "unvectorize",
     "vectorize",
 ]
