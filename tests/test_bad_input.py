@@ -227,7 +227,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         ),
         (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
         (["==="], "'===': is no override"),
-        (["windows=null"], "cannot be composed"),
+        (["windows=null"], "windows=null: must name a choice: five_seconds"),
         (["data=files"], "data.path"),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["--resolve"], "--resolve"),
@@ -248,6 +248,8 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["head.C=[]"], "head.C=[]: must be a number above 0"),
         (["head.C=[1,-1]"], "head.C=[1, -1]: must be a number above 0"),
         (["features=[]"], "features: is missing"),
+        (["head=null"], "head=null: must name a choice: logistic, mlp"),
+        (["data="], "data=: must name a choice: eegmat"),
     ],
 )
 def test_overrides_that_are_wrong(capsys, tmp_path, overrides, said):

@@ -40,7 +40,7 @@ def test_help_of_a_command_lists_its_groups_and_keys(capsys, name):
     out = capsys.readouterr().out
     entry = (conf_dir() / f"{name}.yaml").read_text()
     assert entry in out
-    assert "eegmat | files | scp1 | watch" in out
+    assert "eegmat | files | npz_files | scp1 | ts_files | watch" in out
     if name == "train":
         assert "gaussian | masking | salt_and_pepper" in out
         groups = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
@@ -97,7 +97,10 @@ def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
     lines = told.err.strip().splitlines()
     assert len(lines) == 2, told.err
     assert lines[0].startswith("eegdae: failed: job 2 (")
-    assert "corruption.level=-1 seed=0): corruption.level=-1.0: the level of Gaussian must be 0" in lines[0]
+    assert (
+        "corruption.level=-1 seed=0): corruption.level=-1.0: the level of Gaussian must be a number, 0"
+        in lines[0]
+    )
     done = {}
     for folder in (tmp_path / "sweep").iterdir():
         if (folder / "run.json").exists():

@@ -16,11 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    InterpolationToMissingValueError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.tasks.overrides import check_args, compose_command
@@ -198,8 +194,6 @@ def _data_path(arg: str) -> list[str]:
 def hydra_message(error: Exception, command: str = "train") -> str:
     """Make one line of an error of Hydra or OmegaConf: the key, the nearest names, what there is."""
     text = str(error)
-    if isinstance(error, MissingMandatoryValue | InterpolationToMissingValueError):
-        return f"{getattr(error, 'full_key', '')}: is needed; give {getattr(error, 'full_key', 'key')}=..."
     if "Ambiguous value for argument" in text:
         return (
             f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: a sweep needs -m"
@@ -227,6 +221,8 @@ def _unknown_key(path: str, command: str) -> str:
         if not isinstance(node, dict) or parent not in node:
             break
         node = node[parent]
+    if node is None:
+        return f"{'.'.join(parents)} is null here; give it whole: {'.'.join(parents)}='{{{name}: ...}}'"
     groups = [p.name for p in folder.iterdir() if p.is_dir()] if not parents else []
     known = [str(key) for key in node if key != "_target_"] if isinstance(node, dict) else []
     return f"unknown key; {did_you_mean(name, {*known, *groups})}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
             "--config-path, --config-name: not here; add a folder of your own by --config-dir DIR"
         )
     parser = OverridesParser.create()
-    overrides = []
+    overrides, entry = [], (folder / f"{command}.yaml").read_text()
     for text in parsed.overrides:
         try:
             overrides.append(parser.parse_override(text))
@@ -66,6 +67,11 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
                 f"needs quotes inside those of the shell, \"key='value'\": {reason}"
             ) from error
         _check_override(overrides[-1])
+        group = overrides[-1].key_or_group
+        is_group = re.search(rf"^\s*- {re.escape(group)}:", entry, flags=re.MULTILINE)
+        if is_group and not overrides[-1].is_delete() and overrides[-1].value() in (None, ""):
+            choices = ", ".join(sorted(file.stem for file in (folder / group).glob("*.yaml")))
+            raise EegdaeError(f"{text}: must name a choice: {choices}")
     flags = list(args)
     for text in parsed.overrides:
         flags.remove(text)

@@ -40,12 +40,18 @@ def load_windows(data: Mapping[str, Any], windows: Mapping[str, Any]) -> Windows
     cut = make_windows(recordings, classes=data.get("classes"), **windows)
     n_subjects = cut.metadata["subject"].nunique()
     log.info(
-        f"{data.get('name', 'data')}: {len(recordings)} recordings of {n_subjects} people, "
-        f"{len(cut)} windows of {cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+        f"{data.get('name', 'data')}: {counted(len(recordings), 'recording')} of "
+        f"{counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
+        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
     )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
     return cut
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """Say how many there are: ``1 fold``, ``2 folds``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def make_data(windows: Windows, settings: Settings) -> Data:
@@ -90,12 +96,14 @@ def plain_config(config: Any) -> dict[str, Any]:
         If a mandatory value is missing or an interpolation does not resolve.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         first = str(error).splitlines()[0]
         key = getattr(error, "full_key", None) or ""
+        if isinstance(error, MissingMandatoryValue):
+            raise EegdaeError(f"{key}: is needed; give {key}=...") from error
         raise EegdaeError(f"{key}: {first}") from error
     return {str(key): value for key, value in plain.items()}  # type: ignore[union-attr]

@@ -56,7 +56,9 @@ def report_data(
     """
     audit = json.loads((folder / "split_audit.json").read_text())["folds"]
     codes = np.load(folder / "codes.npz")["codes"]
-    plane = PCA(2, svd_solver="full").fit(codes) if codes.shape[1] > 1 and len(codes) > 2 else None
+    # a stack whose units are all dead gives every window one code, and that has no plane
+    drawable = codes.shape[1] > 1 and len(codes) > 2 and bool((codes != codes[0]).any())
+    plane = PCA(2, svd_solver="full").fit(codes) if drawable else None
     labels = windows.metadata["label"].astype(str).tolist() if windows.classes else []
     final = history[(history["fold"].astype(str) == "final") & (history["view"] != "all")]
     transductive = settings.alignment != "none"

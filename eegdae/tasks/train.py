@@ -19,7 +19,7 @@ from eegdae.evaluation.reconstruction import Reconstruction
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
-from eegdae.tasks.prepare import load_windows, make_data
+from eegdae.tasks.prepare import counted, load_windows, make_data
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
 from eegdae.windows import Windows
@@ -115,7 +115,7 @@ def _folds(windows: Windows, settings: Settings, run: RunFolder) -> list[Fold]:
     folds = [Fold(rows[fold.train], rows[fold.test], fold.test_groups) for fold in folds]
     audit = audit_folds(windows.metadata, folds, by=by)
     run.write_json("split_audit.json", {"by": by, "folds": audit})
-    log.info(f"split: {len(folds)} folds by {by}, nothing shared")
+    log.info(f"split: {counted(len(folds), 'fold')} by {by}, nothing shared")
     return folds
 
 

@@ -102,7 +102,7 @@ def test_fixed_split():
             {"kind": "group_kfold", "n_folds": 9},
             "only 4 groups by subject (1, 2, 3, 4); set split.n_folds=4 or less",
         ),
-        ({"kind": "fixed", "test": {"session": "test"}}, "split.train: a fixed split needs it"),
+        ({"kind": "fixed", "test": {"session": "test"}}, "split.train=None: a fixed split needs a mapping"),
         (
             {"kind": "fixed", "train": {"sesion": "a"}, "test": {"session": "test"}},
             "split.train.sesion: no such column",
