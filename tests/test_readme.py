@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from omegaconf import open_dict, read_write
 
+from eegdae.cli import main
 from eegdae.tasks.launch import _data_path, conf_dir, register_resolvers
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
@@ -19,13 +20,28 @@ from eegdae.tasks.settings import read_settings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-COMMANDS = [
+ALL = [
     line
     for kind, block in BLOCKS
     if not kind
     for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("eegdae train")
+    if line.startswith("eegdae ")
 ]
+COMMANDS = [line for line in ALL if line.startswith("eegdae train")]
+RUNNABLE = [
+    line
+    for line in COMMANDS
+    # those on files, on a set that is not in the package, of a sweep, of an interrupted run
+    if not any(mark in line for mark in ("data=", "eegmat", " -m", "resume"))
+]
+FEW = (
+    "windows.stride=8.0",
+    "pretrain.epochs=1",
+    "pretrain.joint_epochs=1",
+    "split=subject_kfold",
+    "split.n_folds=2",
+    "trainer.threads=1",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,6 +59,36 @@ def test_training_commands_compose_and_are_accepted(command):
 
 def test_there_are_commands_to_test():
     assert len(COMMANDS) >= 8
+    assert len(RUNNABLE) >= 4
+
+
+@pytest.mark.parametrize("command", RUNNABLE)
+def test_training_commands_run(command, tmp_path, capsys):
+    """As they stand, with one epoch, two folds and few windows."""
+    words = shlex.split(command, comments=True)[1:]
+    assert main([*words, *FEW, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    assert "report:" in capsys.readouterr().out
+    assert (tmp_path / "run/report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["extract", "classify"])
+def test_commands_on_a_finished_run_run(name, finished_run, tmp_path):
+    command = next(line for line in ALL if line.startswith(f"eegdae {name} "))
+    words = shlex.split(command.replace("outputs/train/watch/...", str(finished_run)))
+    out = next(word.partition("=")[2] for word in words if word.startswith("out="))
+    assert main([word.replace(out, str(tmp_path / out)) for word in words[1:]]) == 0
+    assert (tmp_path / out).stat().st_size > 0
+
+
+def test_the_sweep_and_its_report_run(tmp_path, capsys):
+    sweep, report = (
+        next(line for line in ALL if line.startswith(f"eegdae {n}")) for n in ("train -m", "sweep-")
+    )
+    folder = str(tmp_path / "levels")
+    words = shlex.split(sweep.replace("multirun/levels", folder).replace("range(0,3)", "range(0,1)"))
+    assert main([*words[1:], *FEW, "features=[power]"]) == 0
+    assert main(shlex.split(report.replace("multirun/levels", folder))[1:]) == 0
+    assert "noise_curve.png" in capsys.readouterr().out
 
 
 def test_scikit_learn_example_runs():
