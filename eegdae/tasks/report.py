@@ -18,6 +18,7 @@ from eegdae.evaluation.judge import Data
 from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
+from eegdae.tasks.prepare import counted
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows
 
@@ -152,7 +153,11 @@ def _examples(
     places = [folder / "folds" / str(k) for k in range(n_folds)] or [folder]
     found = [json.loads((place / "reconstruction.json").read_text()) for place in places]
     arrays = np.load(places[0] / "reconstruction.npz")
-    over = f"the held-out windows of {n_folds} folds" if n_folds else f"{len(windows)} windows, in-sample"
+    over = (
+        f"the held-out windows of {counted(n_folds, 'fold')}"
+        if n_folds
+        else f"{len(windows)} windows, in-sample"
+    )
     examples: list[SignalExample | FeatureExample] = []
     for view in settings.recipe.views:
         errors = {
