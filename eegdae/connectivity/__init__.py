@@ -11,13 +11,28 @@ from types import ModuleType
 
 from eegdae.connectivity.autoregressive import fit_var, select_order
 from eegdae.connectivity.bands import EEG_BANDS, analytic_signal, analytic_signals, check_bands
+from eegdae.connectivity.coherency import (
+    coherence,
+    coherency,
+    imaginary_coherence,
+    lagged_coherence,
+    phase_slope_index,
+    spectral_correlation,
+)
 from eegdae.connectivity.covariance import covariance, estimate_rank, partial_correlation
+from eegdae.connectivity.cross_spectrum import (
+    cross_spectrum,
+    segment_cross_spectra,
+    segment_spectra,
+    welch_cross_spectrum,
+)
 from eegdae.connectivity.directed import dtf, granger, pdc, spectral_granger
 from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.estimate import ESTIMATORS, check_measures, connectivity
 from eegdae.connectivity.lags import cross_correlation
 from eegdae.connectivity.measures import MEASURES, Measure
 from eegdae.connectivity.phase import plv
+from eegdae.connectivity.phase_lag import ciplv, debiased_wpli, dpli, phase_locking, pli, ppc, wpli
 from eegdae.connectivity.power import log_power
 from eegdae.connectivity.rank import spearman
 from eegdae.connectivity.tangent import (
@@ -31,6 +46,12 @@ from eegdae.connectivity.tangent import (
 )
 from eegdae.connectivity.temporal import pearson
 from eegdae.connectivity.vectorize import feature_names, n_features, unvectorize, vectorize
+from eegdae.connectivity.wavelets import (
+    morlet_transform,
+    morlet_wavelets,
+    multitaper_transform,
+    multitaper_wavelets,
+)
 
 __all__ = [
     "EEG_BANDS",
@@ -41,9 +62,15 @@ __all__ = [
     "analytic_signals",
     "check_bands",
     "check_measures",
+    "ciplv",
+    "coherence",
+    "coherency",
     "connectivity",
     "covariance",
     "cross_correlation",
+    "cross_spectrum",
+    "debiased_wpli",
+    "dpli",
     "dtf",
     "envelope_correlation",
     "estimate_rank",
@@ -52,22 +79,37 @@ __all__ = [
     "fit_var",
     "from_tangent_vectors",
     "granger",
+    "imaginary_coherence",
+    "lagged_coherence",
     "log_power",
     "mean_covariance",
+    "morlet_transform",
+    "morlet_wavelets",
+    "multitaper_transform",
+    "multitaper_wavelets",
     "n_features",
     "partial_correlation",
     "pdc",
     "pearson",
+    "phase_locking",
+    "phase_slope_index",
+    "pli",
     "plv",
+    "ppc",
     "reduce",
+    "segment_cross_spectra",
+    "segment_spectra",
     "select_order",
     "spearman",
+    "spectral_correlation",
     "spectral_granger",
     "tangent",
     "tangent_vectors",
     "untangent",
     "unvectorize",
     "vectorize",
+    "welch_cross_spectrum",
+    "wpli",
 ]
 
 
