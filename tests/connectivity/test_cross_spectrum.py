@@ -192,3 +192,9 @@ def test_impossible_segments(options, message):
 def test_real_signals_are_refused(function):
     with pytest.raises(EegdaeError, match=r"z: values of type torch.float32; allowed: complex signals"):
         function(torch.zeros(3, 4))
+
+
+def test_exactly_hermitian_where_the_matrix_product_is_not():
+    z = complex_noise(9, (40, 7, 513))  # where the two triangles are rounded apart
+    s = cross_spectrum(z)
+    assert torch.equal(s, s.mH)
