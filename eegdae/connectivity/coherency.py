@@ -8,7 +8,7 @@ from torch import Tensor
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.bands import Band, band_bins, check_bands
 from eegdae.connectivity.cross_spectrum import check_complex
-from eegdae.connectivity.temporal import correlation_matrix, pearson
+from eegdae.connectivity.temporal import correlation_matrix, pearson, standardized
 from eegdae.errors import EegdaeError
 
 # Rounding of 1 - Re^2 of two copies, in epsilons (measured: at most 2, up to 4096 samples), with room.
@@ -245,13 +245,7 @@ def spectral_correlation(x: Tensor, *, sfreq: float, band: Band) -> Tensor:
     n_times = x.shape[-1]
     checked = check_bands({"band": band}, sfreq=sfreq, n_times=n_times, min_bins=3)["band"]
     bins = band_bins(checked, sfreq=sfreq, n_times=n_times)
-    x = x - x[..., :1]  # makes a constant channel exactly zero, not the rounding of its mean
-    x = x - x.mean(dim=-1, keepdim=True)
-    # Scaled to a length of 1, peak first: squares of volts or teslas would leave the range of float32.
-    peak = x.detach().abs().amax(dim=-1, keepdim=True)
-    x = x / torch.where(peak > 0, peak, 1.0)
-    norm = torch.linalg.vector_norm(x.detach(), dim=-1, keepdim=True)
-    spectrum = torch.fft.rfft(x / torch.where(norm > 0, norm, 1.0), norm="ortho")
+    spectrum = torch.fft.rfft(standardized(x), norm="ortho")
     floor = _ROUNDING * torch.finfo(x.dtype).eps
     spectrum = spectrum[..., bins.start : bins.stop]
     power = spectrum.real.square() + spectrum.imag.square()  # its logarithm is twice that of the modulus

@@ -103,7 +103,7 @@ def _log_power(amplitude: Tensor) -> Tensor:
 
 
 def _standardized(x: Tensor) -> Tensor:
-    """Take the mean off and scale to a norm of 1; a constant row becomes 0."""
+    """`eegdae.connectivity.temporal.standardized` in the inner loop, for amplitudes of at most 1."""
     x = x - x[..., :1]
     x = x - x.mean(dim=-1, keepdim=True)
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)

@@ -8,7 +8,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from eegdae.connectivity.temporal import correlation_matrix
+from eegdae.connectivity.temporal import correlation_matrix, standardized
 from eegdae.errors import EegdaeError
 
 
@@ -58,14 +58,8 @@ def cross_correlation(x: Tensor, *, max_lag: int) -> tuple[Tensor, Tensor]:
         limit = -1
     if not 0 <= limit < n_times:
         raise EegdaeError(f"max_lag: {max_lag!r}; allowed: whole samples, 0 to {n_times - 1} in this window")
-    x = x - x[..., :1]  # makes a constant channel exactly zero, not the rounding of its mean
-    x = x - x.mean(dim=-1, keepdim=True)
-    # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
-    scale = x.detach().abs().amax(dim=-1, keepdim=True)
-    x = x / torch.where(scale > 0, scale, 1.0)
-    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     n_fft = int(next_fast_len(n_times + limit, real=True))
-    spectrum = torch.fft.rfft(x / torch.where(norm > 0, norm, 1.0), n=n_fft)
+    spectrum = torch.fft.rfft(standardized(x), n=n_fft)
     # 0, 1, -1, 2, -2, ...: argmax takes the first of equals, which is the shortest lag.
     lags = torch.tensor(
         [0, *(sign * lag for lag in range(1, limit + 1) for sign in (1, -1))], device=x.device

@@ -24,14 +24,30 @@ def pearson(x: Tensor) -> Tensor:
     Tensor, shape (..., n_chans, n_chans)
         Symmetric, in [-1, 1], diagonal 1. A constant channel has 0 with every other.
     """
+    x = standardized(x)
+    return correlation_matrix(x @ x.mT).clamp(-1.0, 1.0)
+
+
+def standardized(x: Tensor) -> Tensor:
+    """Take each channel's mean off and scale it to a length of 1, whatever its unit.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., n_chans, n_times)
+        Real signals, any unit.
+
+    Returns
+    -------
+    Tensor, shape (..., n_chans, n_times)
+        Sum 0 and sum of squares 1 over time; a constant channel is exactly 0.
+    """
     x = x - x[..., :1]  # makes a constant channel exactly zero, not the rounding of its mean
     x = x - x.mean(dim=-1, keepdim=True)
     # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
     peak = x.detach().abs().amax(dim=-1, keepdim=True)
     x = x / torch.where(peak > 0, peak, 1.0)
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    x = x / torch.where(norm > 0, norm, 1.0)
-    return correlation_matrix(x @ x.mT).clamp(-1.0, 1.0)
+    return x / torch.where(norm > 0, norm, 1.0)
 
 
 def correlation_matrix(c: Tensor) -> Tensor:

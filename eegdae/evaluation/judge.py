@@ -147,6 +147,9 @@ def fit_head(
 ) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]]]:
     """Fit the recipe's head on one representation of labelled rows.
 
+    Where the penalty is chosen, the encoder has seen the inner held-out rows, without their labels: the
+    choice may flatter codes, the verdict on the test rows does not.
+
     Parameters
     ----------
     x : ndarray, shape (n_rows, n_inputs)

@@ -9,8 +9,9 @@ from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import pca_codes
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
+from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
-from eegdae.evaluation.splits import Fold
+from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
 from eegdae.features import Scaler, View
 from eegdae.training import Schedule
 
@@ -18,6 +19,7 @@ N, TEST = 60, np.arange(40, 60)
 FOLD = Fold(np.setdiff1d(np.arange(N), TEST), TEST, ("z",))
 G = torch.Generator().manual_seed(0)
 Y = (np.arange(N) // 3) % 2
+GROUPS = {by: np.array([str(k // 6) for k in range(N)]) for by in GROUP_COLUMNS}
 RAW = torch.randn(N, 6, generator=G) * 3 + 5 + 4 * torch.from_numpy(Y)[:, None]
 POWER = torch.randn(N, 4, generator=G)
 RECIPE = Recipe(
@@ -33,7 +35,8 @@ RECIPE = Recipe(
 
 
 def data(raw=RAW, power=POWER, target=Y, **changes):
-    return Data({"raw": raw, "power": power}, target.astype(np.int64), n_classes=2, n_chans=2, **changes)
+    y = target.astype(np.int64)
+    return Data({"raw": raw, "power": power}, y, n_classes=2, n_chans=2, groups=GROUPS, **changes)
 
 
 def recipe(**changes):
@@ -63,6 +66,7 @@ def states(fitted, of, how):
     for name, (x, x_probe) in represented.items():
         head, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
         out[f"head.{name}"] = torch.from_numpy(head_proba(head, x_probe))
+        out[f"penalty.{name}"] = torch.tensor(getattr(head, "C", 0.0))
         out[f"probe.{name}"] = torch.as_tensor(x_probe)
     return out
 
@@ -73,11 +77,38 @@ def leaks(fit, how=RECIPE):
     return [name for name in mine if not torch.equal(mine[name], other[name])]
 
 
-@pytest.mark.parametrize("head", [HeadSpec(), HeadSpec("mlp", width=3, epochs=1)], ids=lambda h: h.kind)
+HEADS = {
+    "logistic": HeadSpec(),
+    "logistic, C chosen": HeadSpec(C=(1e-4, 1e-2, 1.0, 100.0)),
+    "mlp": HeadSpec("mlp", width=3, epochs=1),
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 @pytest.mark.parametrize("scaler", ["standard", "minmax"])
 def test_nothing_is_fitted_on_test_rows(head, scaler):
     how = recipe(head=head, scaler=scaler)
     assert leaks(lambda of: fit_models(of, FOLD.train, how, fold=0), how) == []
+
+
+def test_a_planted_leak_of_the_penalty_is_caught(monkeypatch):
+    """Chosen by how it judges the test rows, which in the other data have the other labels."""
+    how = recipe(head=HEADS["logistic, C chosen"])
+
+    def leaky(of):
+        train, test = (of.features["raw"][torch.from_numpy(k)].numpy() for k in (FOLD.train, TEST))
+
+        def by_test_rows(x, y, inner, *, candidates, **options):
+            scores = {}
+            for C in candidates:
+                head = LogisticHead.fit(train, of.target[FOLD.train], n_classes=2, C=C)
+                scores[C] = roc_auc(of.target[TEST], head.predict_proba(test)) + 1e-3 * C * of.target[TEST[0]]
+            return max(scores, key=scores.__getitem__)
+
+        monkeypatch.setattr("eegdae.evaluation.judge.choose_C", by_test_rows)
+        return fit_models(of, FOLD.train, how, fold=0)
+
+    assert "penalty.codes" in leaks(leaky, how)
 
 
 def test_a_planted_leak_is_caught():

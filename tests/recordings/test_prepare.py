@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from eegdae.recordings import Annotation, as_recording, load_recordings
-from eegdae.recordings.prepare import prepare
+from eegdae.recordings.prepare import _filter_seconds, prepare
 
 RATE = 250.0
 TIMES = np.arange(int(40 * RATE)) / RATE
@@ -81,8 +81,27 @@ def test_a_flat_channel_stays_flat(options, level):
 
 
 @pytest.mark.parametrize(
+    ("l_freq", "h_freq", "sfreq"),
+    [
+        (0.5, 45, 500),
+        (1, None, 250),
+        (None, 40, 128),
+        (0.1, 30, 100),
+        (8, 20, 200),
+        (30, 49, 100),
+        (3, 124, 250),
+    ],
+)
+def test_the_length_of_the_filter_is_known_before_it_is_designed(l_freq, h_freq, sfreq):
+    """A high-pass at a ten-millionth of a hertz would be designed for hours and then refused."""
+    taps = mne.filter.create_filter(None, sfreq, l_freq, h_freq, verbose="error")
+    assert _filter_seconds(l_freq, h_freq, sfreq) == len(taps) / sfreq
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"l_freq": 1e-7}, "a.edf: lasts 40 s, but the filter for data.prepare.l_freq=1e-07"),
         ({"h_freq": 125}, "h_freq=125 must be below half the sampling rate, 125 Hz"),
         ({"l_freq": 200}, "l_freq=200"),
         ({"l_freq": 20, "h_freq": 10}, "l_freq=20 must lie below h_freq=10"),
