@@ -40,6 +40,20 @@ class Experiment:
 EXPERIMENTS = (
     Experiment("eegmat, as shipped", ("experiment=eegmat",), (0, 1, 2, 3, 4)),
     Experiment("eegmat, as shipped, aligned", ("experiment=eegmat", "alignment=zscore"), (0, 1, 2, 3, 4)),
+    Experiment(
+        "scp1_raw, first attempt",
+        (
+            *("experiment=scp1_raw", "+data.prepare={h_freq: 10, sfreq: 32}", "model.hidden=[32]"),
+            *("model.code_activation=linear", "corruption.level=1.0"),
+            *("finetune=encoder", "finetune.level=1.0", "finetune.epochs=40"),
+        ),
+        (0, 1, 2, 3, 4),
+    ),
+    Experiment(
+        "scp1_raw, second attempt",
+        ("experiment=scp1_raw", "model.hidden=[256,32]", "corruption.level=1.0"),
+        (0, 1, 2, 3, 4),
+    ),
     Experiment("scp1_raw", ("experiment=scp1_raw",), (0, 1, 2, 3, 4)),
     Experiment("watch_raw", ("experiment=watch_raw",), (0, 1, 2)),
     Experiment("watch", ("experiment=watch",), (0, 1, 2)),

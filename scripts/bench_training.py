@@ -49,11 +49,11 @@ def by_hand(x: Tensor, n_out: int) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=LR)
     sd = LEVEL * x.var(0).mean().sqrt()
     for _ in range(EPOCHS):
-        for at in torch.randperm(len(x)).split(BATCH_SIZE):
+        for at in torch.split(torch.randperm(len(x)), BATCH_SIZE):
             clean = x[at]
             loss = nn.functional.mse_loss(model(clean + sd * torch.randn_like(clean)), clean)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 

@@ -6,7 +6,6 @@ python scripts/readme_tables.py
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +74,9 @@ def fill(text: str) -> str:
         "training": training_table(_read("training")),
     }
     for name, table in tables.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
+        before, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        text = f"{before}{start}{table}\n{end}{after}"
     return text
 
 
