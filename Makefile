@@ -40,7 +40,9 @@ check: $(READY) ## ruff and mypy
 bench: $(READY) ## measure again: benchmarks/*.json, and the tables made of them
 	$(BIN)/python scripts/bench_training.py
 	$(BIN)/python scripts/bench_experiments.py
+	$(BIN)/python scripts/bench_scp1.py
 	$(BIN)/python scripts/bench_eegmat.py --causes
+	$(BIN)/python scripts/bench_eegmat.py --equal-shares
 	$(BIN)/python scripts/bench_eegmat.py --alignment none
 	$(BIN)/python scripts/bench_eegmat.py --alignment zscore
 	$(BIN)/python scripts/readme_tables.py

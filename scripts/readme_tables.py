@@ -18,6 +18,8 @@ NOTES = {
     "eegmat, as shipped": "no alignment; the setting most often chosen above, by these same people",
     "eegmat, as shipped, aligned": "transductive; the same setting",
     "scp1_raw": "official split; setting chosen by cross-validation on the training trials; third attempt",
+    "scp1_raw, first attempt": "official split; linear codes of what is slower than 10 Hz",
+    "scp1_raw, second attempt": "official split; setting taken by hand, not by a rule",
 }
 
 
