@@ -271,7 +271,10 @@ def test_overrides_that_are_wrong(capsys, tmp_path, overrides, said):
         (["+data.subject=[a]"], "data.subject=['a']: must be a name"),
         (["+data.pattern=5"], "data.pattern=5: must be text"),
         (["+data.labels.from=session"], "data.labels.from=session: "),
-        (["head.C=[0.1,1.0]", "split.n_folds=4", "+data.subject=1"], "split.n_folds=4: only 1 groups"),
+        (
+            ["head.C=[0.1,1.0]", "split.n_folds=4", "+data.subject=1"],
+            "split.n_folds=4: only 1 group by subject (1); set split.by=",
+        ),
     ],
 )
 def test_values_of_another_type(capsys, tmp_path, overrides, said):

@@ -108,9 +108,11 @@ def make_folds(
                 f"split.n_folds={n}: {kind} by {by} needs {wanted}; there are {len(names)} groups"
             )
         if len(names) < n:
+            one = len(names) == 1
+            mend = "split.by=session, run or trial" if one else f"split.n_folds={len(names)} or less"
             raise EegdaeError(
-                f"split.n_folds={n}: only {len(names)} groups by {by} ({', '.join(names)}); "
-                f"set split.n_folds={len(names)} or less"
+                f"split.n_folds={n}: only {len(names)} group{'s' * (not one)} by {by} "
+                f"({', '.join(names)}); set {mend}"
             )
         held_out = [tuple(names[k::n]) for k in range(n)]
         is_test = [np.isin(groups.astype(str), held) for held in held_out]

@@ -49,7 +49,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         raw = mne.io.read_raw(path, preload=True, verbose="error")
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}") from error
+        hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
+        raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
 
     picks, names = _channels(raw, options, path)
     volts = [_is_volt(raw, pick) for pick in picks]
