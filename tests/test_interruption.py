@@ -140,7 +140,11 @@ def kill_inside_a_write(process, folder):
 
 def test_ctrl_c_inside_a_fit_says_so_and_can_be_gone_on_with(whole, tmp_path):
     folder = tmp_path / "run"
-    process = command([*whole[1], f"hydra.run.dir={folder}"])
+    # a shell without job control starts its background jobs, and all below them, deaf to Ctrl-C
+    process = command(
+        [*whole[1], f"hydra.run.dir={folder}"],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert wait_for(folder / "checkpoints", process)
     process.send_signal(signal.SIGINT)
     status, _, err = finish(process)
