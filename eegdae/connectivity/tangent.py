@@ -7,14 +7,11 @@ All is computed in float64 in either precision, because logarithms and inverse r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from eegdae.connectivity.covariance import estimate_rank
+from eegdae.connectivity.spd import expm, invsqrtm, logm, sqrtm, symmetric
 from eegdae.errors import EegdaeError, did_you_mean
 
 METRICS = ("logeuclid", "riemann")
@@ -62,16 +59,16 @@ def mean_covariance(c: Tensor, *, metric: str = "riemann") -> Tensor:
         raise EegdaeError(f"mean_covariance: unknown metric {metric!r}; {did_you_mean(str(metric), METRICS)}")
     if c.ndim < 3 or c.shape[-3] == 0:
         raise EegdaeError(f"mean_covariance: shape {tuple(c.shape)}; expected (..., n_matrices >= 1, n, n)")
-    matrices = _symmetric(c.double())
-    mean = _expm(_logm(matrices, name="c", eps=_eps(c)).mean(dim=-3))
+    matrices = symmetric(c.double())
+    mean = expm(logm(matrices, name="c", eps=_eps(c)).mean(dim=-3))
     if metric == "logeuclid":
         return mean.to(c.dtype)
     last = mean.new_full(mean.shape[:-2], math.inf)
     for _ in range(_MAX_STEPS):
-        root, whiten = _sqrtm(mean), _invsqrtm(mean)
-        logs = _logm(_sandwich(whiten[..., None, :, :], matrices))
+        root, whiten = sqrtm(mean), invsqrtm(mean)
+        logs = logm(_sandwich(whiten[..., None, :, :], matrices))
         gradient = logs.mean(dim=-3)
-        mean = _sandwich(root, _expm(_step(logs) * gradient))
+        mean = _sandwich(root, expm(_step(logs) * gradient))
         size = torch.linalg.matrix_norm(gradient.detach())
         if bool(((size <= _CONVERGED) | ((size >= last) & (size <= _GOOD_ENOUGH))).all()):
             break
@@ -124,8 +121,8 @@ def tangent(c: Tensor, reference: Tensor) -> Tensor:
     applications, Neurocomputing 112, 2013.
     """
     _check_size(c, reference)
-    whiten = _invsqrtm(_symmetric(reference.double()), name="reference", eps=_eps(reference))
-    return _logm(_sandwich(whiten, _symmetric(c.double())), name="c", eps=_eps(c)).to(c.dtype)
+    whiten = invsqrtm(symmetric(reference.double()), name="reference", eps=_eps(reference))
+    return logm(_sandwich(whiten, symmetric(c.double())), name="c", eps=_eps(c)).to(c.dtype)
 
 
 def untangent(s: Tensor, reference: Tensor) -> Tensor:
@@ -151,8 +148,8 @@ def untangent(s: Tensor, reference: Tensor) -> Tensor:
         Where the sizes differ or the reference is not positive definite.
     """
     _check_size(s, reference)
-    root = _sqrtm(_symmetric(reference.double()), name="reference", eps=_eps(reference))
-    return _sandwich(root, _expm(_symmetric(s.double()))).to(s.dtype)
+    root = sqrtm(symmetric(reference.double()), name="reference", eps=_eps(reference))
+    return _sandwich(root, expm(symmetric(s.double()))).to(s.dtype)
 
 
 def tangent_vectors(c: Tensor, reference: Tensor) -> Tensor:
@@ -245,7 +242,7 @@ def fit_subspace(c: Tensor, *, n_components: int | None = None) -> Tensor:
     """
     if c.ndim < 3 or c.shape[-3] == 0:
         raise EegdaeError(f"fit_subspace: shape {tuple(c.shape)}; expected (..., n_matrices >= 1, n, n)")
-    mean = _symmetric(c.double().mean(dim=-3))
+    mean = symmetric(c.double().mean(dim=-3))
     rank = int(estimate_rank(mean.to(c.dtype)).min())
     kept = rank if n_components is None else n_components
     if not 1 <= kept <= rank:
@@ -281,80 +278,16 @@ def reduce(c: Tensor, subspace: Tensor) -> Tensor:
     if c.shape[-1] != subspace.shape[-2]:
         raise EegdaeError(f"c: {c.shape[-1]} channels; the subspace was fitted on {subspace.shape[-2]}")
     w = subspace.to(c.dtype)
-    return _symmetric(w.mT @ c @ w)
-
-
-_Function = Callable[[Tensor], Tensor]
-_Slope = Callable[[Tensor, Tensor], Tensor]
-
-
-class _SpectralFunction(torch.autograd.Function):
-    """f of the eigenvalues of a symmetric matrix; the gradient by the formula of Daleckii and Krein.
-
-    torch's gradient of eigh divides by differences of eigenvalues and is NaN where two coincide; this one
-    uses (f(a) - f(b)) / (a - b) in a form that does not cancel and has a limit.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, c: Tensor, f: _Function, slope: _Slope, name: str, eps: float | None) -> Tensor:
-        w, v = torch.linalg.eigh(c)
-        if eps is not None:
-            _check_positive(w, name=name, eps=eps)
-        ctx.save_for_backward(w, v)
-        ctx.slope = slope
-        return _symmetric((v * f(w)[..., None, :]) @ v.mT)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        w, v = ctx.saved_tensors
-        inner = v.mT @ _symmetric(grads[0]) @ v
-        return v @ (ctx.slope(w[..., :, None], w[..., None, :]) * inner) @ v.mT, None, None, None, None
-
-
-def _apply(c: Tensor, f: _Function, slope: _Slope, name: str = "", eps: float | None = None) -> Tensor:
-    result: Tensor = _SpectralFunction.apply(c, f, slope, name, eps)  # type: ignore[no-untyped-call]
-    return result
-
-
-def _expm(c: Tensor) -> Tensor:
-    def slope(a: Tensor, b: Tensor) -> Tensor:
-        half = (a - b) / 2
-        return ((a + b) / 2).exp() * torch.where(half == 0, 1.0, half.sinh() / half)
-
-    return _apply(c, torch.exp, slope)
-
-
-def _logm(c: Tensor, *, name: str = "c", eps: float = 0.0) -> Tensor:
-    def slope(a: Tensor, b: Tensor) -> Tensor:
-        u = (a - b) / (a + b)
-        return 2 / (a + b) * torch.where(u == 0, 1.0, u.atanh() / u)
-
-    return _apply(c, torch.log, slope, name, eps)
-
-
-def _sqrtm(c: Tensor, *, name: str = "c", eps: float = 0.0) -> Tensor:
-    return _apply(c, torch.sqrt, lambda a, b: 1 / (a.sqrt() + b.sqrt()), name, eps)
-
-
-def _invsqrtm(c: Tensor, *, name: str = "c", eps: float = 0.0) -> Tensor:
-    def slope(a: Tensor, b: Tensor) -> Tensor:
-        return -(a * b).rsqrt() / (a.sqrt() + b.sqrt())
-
-    return _apply(c, torch.rsqrt, slope, name, eps)
+    return symmetric(w.mT @ c @ w)
 
 
 def _eps(c: Tensor) -> float:
     return torch.finfo(c.dtype).eps
 
 
-def _symmetric(c: Tensor) -> Tensor:
-    return (c + c.mT) / 2
-
-
 def _sandwich(a: Tensor, c: Tensor) -> Tensor:
     """Give A C A for symmetric A."""
-    return _symmetric(a @ c @ a)
+    return symmetric(a @ c @ a)
 
 
 def _triangle(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -370,16 +303,4 @@ def _check_size(c: Tensor, reference: Tensor) -> None:
         raise EegdaeError(
             f"shape {tuple(c.shape)} does not fit a reference of shape {tuple(reference.shape)}; "
             "both end in (n_chans, n_chans)"
-        )
-
-
-def _check_positive(eigenvalues: Tensor, *, name: str, eps: float) -> None:
-    """Name the first matrix whose eigenvalues are not all above 0, to the precision of `eps`."""
-    low, high = eigenvalues[..., 0].reshape(-1), eigenvalues[..., -1].reshape(-1)
-    bad = (~(low > eigenvalues.shape[-1] * eps * high)).nonzero()
-    if len(bad):
-        first = int(bad[0])
-        raise EegdaeError(
-            f"{name}: matrix {first} is not positive definite (eigenvalues from {float(low[first]):.2g} to "
-            f"{float(high[first]):.2g}); shrink it (estimator='oas') or reduce it to a subspace"
         )
