@@ -48,7 +48,7 @@ def test_inverse_gives_the_matrices(model):
 def test_many_windows_go_in_blocks(monkeypatch, model):
     x = windows()
     whole = model.transform(x)
-    monkeypatch.setattr(eegdae.estimators.connectivity, "_WINDOWS_AT_ONCE", 5)
+    monkeypatch.setattr(eegdae.estimators.connectivity, "_MATRICES", 5 * 4 * 2 * 2 * 16)
     np.testing.assert_allclose(model.transform(x), whole, rtol=1e-6, atol=1e-6)
 
 
@@ -147,7 +147,11 @@ def test_no_windows_to_transform(model):
     [
         ({"sfreq": None}, r"sfreq: None; give the sampling rate .*Connectivity\(sfreq=\.\.\.\)"),
         ({"measures": ("power", "pvl")}, "unknown measure 'pvl'; did you mean 'plv'"),
-        ({"estimator": "welch"}, "unknown estimator 'welch'; known: hilbert"),
+        ({"estimator": "welsh"}, "unknown estimator 'welsh'; did you mean 'welch'"),
+        ({"estimator": "filter_hilbert"}, "filters a recording before it is cut, and these are windows"),
+        ({"n_cycles": 3}, "n_cycles: an option of morlet and multitaper, not of estimator='hilbert'"),
+        ({"diagonal": True}, "diagonal: True, and 'power' has a diagonal of its own"),
+        ({"measures": ("granger",)}, "order: None; 'granger' needs the samples of the past"),
         ({"bands": {"alpha": (8, 80)}}, "bands.alpha: .* above half"),
         ({"bands": {}}, "bands: {}; give at least one"),
     ],

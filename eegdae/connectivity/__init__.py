@@ -28,13 +28,15 @@ from eegdae.connectivity.cross_spectrum import (
 )
 from eegdae.connectivity.directed import dtf, granger, pdc, spectral_granger
 from eegdae.connectivity.envelope import envelope_correlation
-from eegdae.connectivity.estimate import ESTIMATORS, check_measures, connectivity
+from eegdae.connectivity.estimate import connectivity
 from eegdae.connectivity.lags import cross_correlation
 from eegdae.connectivity.measures import MEASURES, Measure
 from eegdae.connectivity.phase import plv
 from eegdae.connectivity.phase_lag import ciplv, debiased_wpli, dpli, phase_locking, pli, ppc, wpli
 from eegdae.connectivity.power import log_power
 from eegdae.connectivity.rank import spearman
+from eegdae.connectivity.recording import filter_hilbert
+from eegdae.connectivity.settings import ESTIMATORS, Settings, check_measures, check_settings
 from eegdae.connectivity.tangent import (
     fit_subspace,
     from_tangent_vectors,
@@ -58,10 +60,12 @@ __all__ = [
     "ESTIMATORS",
     "MEASURES",
     "Measure",
+    "Settings",
     "analytic_signal",
     "analytic_signals",
     "check_bands",
     "check_measures",
+    "check_settings",
     "ciplv",
     "coherence",
     "coherency",
@@ -75,6 +79,7 @@ __all__ = [
     "envelope_correlation",
     "estimate_rank",
     "feature_names",
+    "filter_hilbert",
     "fit_subspace",
     "fit_var",
     "from_tangent_vectors",

@@ -61,9 +61,9 @@ def covariance(x: Tensor, *, estimator: str = "empirical") -> Tensor:
     2010, Eq. 23. O. Ledoit, M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
     Journal of Multivariate Analysis 88, 2004.
     """
-    if estimator not in _SHRINKAGES:
+    if estimator not in COVARIANCES:
         raise EegdaeError(
-            f"covariance: unknown estimator {estimator!r}; {did_you_mean(str(estimator), _SHRINKAGES)}"
+            f"covariance: unknown estimator {estimator!r}; {did_you_mean(str(estimator), COVARIANCES)}"
         )
     x = x - x[..., :1]  # makes a constant channel exactly zero, not the rounding of its mean
     x = x - x.mean(dim=-1, keepdim=True)
@@ -73,7 +73,7 @@ def covariance(x: Tensor, *, estimator: str = "empirical") -> Tensor:
     x = x / peak
     s = x @ x.mT / x.shape[-1]
     s = (s + s.mT) / 2
-    alpha = _SHRINKAGES[estimator](s, x)[..., None, None]
+    alpha = COVARIANCES[estimator](s, x)[..., None, None]
     shrunk = (1 - alpha) * s + alpha * _mean_variance(s)[..., None, None] * _eye(s)
     return shrunk * peak * peak
 
@@ -215,7 +215,7 @@ def _ratio_up_to_one(above: Tensor, below: Tensor) -> Tensor:
     return torch.where(inside, above / torch.where(inside, below, 1.0), 1.0)
 
 
-_SHRINKAGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+COVARIANCES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "empirical": _no_shrinkage,
     "oas": _oas_shrinkage,
     "ledoit_wolf": _ledoit_wolf_shrinkage,

@@ -4,14 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from eegdae.connectivity.phase import plv
-from eegdae.connectivity.power import log_power
-from eegdae.connectivity.temporal import pearson
+from eegdae.connectivity.autoregressive import fit_var
+from eegdae.connectivity.bands import Band
+from eegdae.connectivity.coherency import (
+    coherence,
+    imaginary_coherence,
+    lagged_coherence,
+    lagged_part,
+    phase_slope_index,
+    spectral_correlation,
+)
+from eegdae.connectivity.covariance import covariance, partial_correlation
+from eegdae.connectivity.cross_spectrum import segment_cross_spectra
+from eegdae.connectivity.directed import dtf, pdc, spectral_granger
+from eegdae.connectivity.envelope import envelope_correlation
+from eegdae.connectivity.lags import cross_correlation
+from eegdae.connectivity.phase_lag import debiased_wpli, dpli, pli, ppc, wpli
+from eegdae.connectivity.rank import spearman
+from eegdae.connectivity.temporal import correlation_matrix, pearson
 from eegdae.errors import EegdaeError, did_you_mean
+
+if TYPE_CHECKING:
+    from eegdae.connectivity.settings import Settings
+    from eegdae.connectivity.spectra import Spectra
+
+Symmetry = Literal["symmetric", "antisymmetric", "complementary", "directed", "diagonal", "definite"]
+Needs = Literal["spectra", "slope", "window", "model"]
+
+EVERY = ("hilbert", "filter_hilbert", "morlet", "multitaper", "welch")
+WHOLE_BAND = ("hilbert", "filter_hilbert")
+IN_TIME = ("hilbert", "filter_hilbert", "morlet", "multitaper")
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A rising function from a measure's values to unbounded features, element by element, and its inverse.
+
+    Attributes
+    ----------
+    forward : callable
+        Entries of the matrices -> features; values at the border are clipped.
+    backward : callable
+        The inverse; any finite feature gives an allowed entry.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor], Tensor]
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+FISHER = Transform(lambda r: torch.atanh(r.clamp(-0.999, 0.999)), torch.tanh)
+"""Of correlations in [-1, 1]."""
+FISHER_UNSIGNED = Transform(FISHER.forward, lambda v: torch.tanh(v).clamp(min=0.0))
+"""Of moduli of correlations, in [0, 1]."""
+LOGIT = Transform(lambda p: torch.logit(p.clamp(1e-3, 1 - 1e-3)), torch.sigmoid)
+"""Of shares and lengths, in [0, 1]."""
+UNBIASED = Transform(_same, lambda v: v.clamp(-1.0, 1.0))
+"""Of estimates with mean 0 where there is nothing: a bend would bias them."""
+NONE = Transform(_same, _same)
+"""Of what has no bounds."""
+LOG = Transform(lambda f: f.clamp(min=1e-6).log(), torch.exp)
+"""Of what is 0 or more and skewed."""
 
 
 @dataclass(frozen=True)
@@ -21,47 +82,151 @@ class Measure:
     Attributes
     ----------
     compute : callable
-        Complex analytic signals (..., n_chans, n_times) -> matrices (..., n_chans, n_chans).
-    to_features : callable
-        Entries of the matrices -> unbounded features, element by element.
-    from_features : callable
-        The inverse; any finite feature gives an allowed entry.
-    of_pairs : bool
-        True: the upper triangle carries the values and the diagonal is 1. False: the diagonal carries them
-        and the rest is 0.
+        What it takes depends on `needs`; it gives matrices (n_windows, n_freqs, n_chans,
+        n_chans), and without the second axis for ``slope`` and ``window``.
+    needs : str
+        ``spectra``: (Spectra, Settings), frequency by frequency. ``slope``: cross-spectra (n_windows,
+        n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs, Settings).
+    symmetry : str
+        Of a matrix c. ``symmetric``: c[y, x] = c[x, y]; ``antisymmetric``: -c[x, y]; ``complementary``:
+        1 - c[x, y]; ``directed``: another value; ``diagonal``: 0, the diagonal carries the values;
+        ``definite``: symmetric and positive definite, and the diagonal belongs to it.
+    transform : Transform
+        From values to features.
+    estimators : tuple of str
+        Which give what it needs.
+    diagonal : float
+        Value of every channel with itself, where it is a constant.
     min_bins : int
         Bins of a window's Fourier transform that a band must hold before the measure says anything.
     """
 
-    compute: Callable[[Tensor], Tensor]
-    to_features: Callable[[Tensor], Tensor]
-    from_features: Callable[[Tensor], Tensor]
-    of_pairs: bool
-    min_bins: int
+    compute: Callable[..., Tensor]
+    needs: Needs
+    symmetry: Symmetry
+    transform: Transform
+    estimators: tuple[str, ...]
+    diagonal: float = 0.0
+    min_bins: int = 2
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it says something about two channels."""
+        return self.symmetry != "diagonal"
+
+
+def _of_spectra(
+    compute: Callable[[Spectra, Settings], Tensor],
+    symmetry: Symmetry,
+    transform: Transform,
+    estimators: tuple[str, ...],
+    *,
+    diagonal: float = 0.0,
+    min_bins: int = 2,
+) -> Measure:
+    return Measure(compute, "spectra", symmetry, transform, estimators, diagonal, min_bins)
+
+
+def _partial(s: Spectra, settings: Settings) -> Tensor:
+    return partial_correlation(s.z.real, estimator=settings.covariance_estimator)
+
+
+def _covariance(s: Spectra, settings: Settings) -> Tensor:
+    return covariance(s.z.real, estimator=settings.covariance_estimator)
+
+
+def _lag(s: Spectra, settings: Settings) -> Tensor:
+    return cross_correlation(s.z.real, max_lag=settings.max_lag)[1].to(s.z.real.dtype)
+
+
+def _shape(x: Tensor, sfreq: float, band: Band) -> Tensor:
+    return spectral_correlation(x, sfreq=sfreq, band=band)
+
+
+def _granger(x: Tensor, freqs: tuple[float, ...], settings: Settings) -> Tensor:
+    return spectral_granger(x, order=settings.order or 1, freqs=freqs, sfreq=settings.sfreq)
+
+
+def _of_model(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """DTF or PDC, the generalised ones, whatever the gains; without what a channel does to itself."""
+
+    def compute(x: Tensor, freqs: tuple[float, ...], settings: Settings) -> Tensor:
+        coefficients, noise = fit_var(x, order=settings.order or 1)
+        values: Tensor = function(coefficients, noise, freqs=freqs, sfreq=settings.sfreq)
+        eye = torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
+        return values.masked_fill(eye, 0.0)
+
+    return compute
 
 
 MEASURES: Mapping[str, Measure] = {
-    "pearson": Measure(
-        compute=lambda z: pearson(z.real),
-        to_features=lambda r: torch.atanh(r.clamp(-0.999, 0.999)),
-        from_features=torch.tanh,
-        of_pairs=True,
+    # in time
+    "pearson": _of_spectra(
+        lambda s, _: pearson(s.z.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
+    ),
+    "spearman": _of_spectra(
+        lambda s, _: spearman(s.z.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
+    ),
+    "partial_correlation": _of_spectra(_partial, "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1),
+    "covariance": _of_spectra(_covariance, "definite", NONE, WHOLE_BAND, min_bins=1),
+    "cross_correlation": _of_spectra(
+        lambda s, t: cross_correlation(s.z.real, max_lag=t.max_lag)[0],
+        "symmetric",
+        FISHER,
+        WHOLE_BAND,
+        diagonal=1.0,
         min_bins=1,
     ),
-    "plv": Measure(
-        compute=plv,
-        to_features=lambda p: torch.logit(p.clamp(1e-3, 1 - 1e-3)),
-        from_features=torch.sigmoid,
-        of_pairs=True,
-        min_bins=2,
+    "cross_correlation_lag": _of_spectra(_lag, "antisymmetric", NONE, WHOLE_BAND, min_bins=1),
+    "envelope_correlation": _of_spectra(
+        lambda s, _: envelope_correlation(s.z),
+        "symmetric",
+        FISHER_UNSIGNED,
+        ("hilbert", "filter_hilbert", "morlet"),
     ),
-    "power": Measure(
-        compute=lambda z: torch.diag_embed(log_power(z)),
-        to_features=lambda p: p,
-        from_features=lambda v: v,
-        of_pairs=False,
-        min_bins=1,
+    "plain_envelope_correlation": _of_spectra(
+        lambda s, _: envelope_correlation(s.z, orthogonalize=False),
+        "symmetric",
+        FISHER,
+        ("hilbert", "filter_hilbert", "morlet"),
+        diagonal=1.0,
     ),
+    # in frequency
+    "coherence": _of_spectra(lambda s, _: coherence(s.cross), "symmetric", LOGIT, EVERY, diagonal=1.0),
+    "imaginary_coherence": _of_spectra(
+        lambda s, _: imaginary_coherence(s.cross), "antisymmetric", FISHER, EVERY
+    ),
+    "lagged_coherence": _of_spectra(lambda s, _: lagged_coherence(s.cross), "symmetric", LOGIT, EVERY),
+    "phase_slope_index": Measure(
+        phase_slope_index, "slope", "antisymmetric", NONE, ("morlet", "multitaper", "welch")
+    ),
+    "spectral_correlation": Measure(
+        _shape, "window", "symmetric", FISHER, ("hilbert",), diagonal=1.0, min_bins=3
+    ),
+    # of phases
+    "plv": _of_spectra(
+        lambda s, _: correlation_matrix(s.locking.abs()).clamp(max=1.0),
+        "symmetric",
+        LOGIT,
+        EVERY,
+        diagonal=1.0,
+    ),
+    "ciplv": _of_spectra(lambda s, _: lagged_part(s.locking), "symmetric", LOGIT, EVERY),
+    "pli": _of_spectra(lambda s, _: pli(s.z, tapers=s.tapers), "symmetric", LOGIT, EVERY),
+    "dpli": _of_spectra(lambda s, _: dpli(s.z, tapers=s.tapers), "complementary", LOGIT, EVERY, diagonal=0.5),
+    "wpli": _of_spectra(lambda s, _: wpli(s.z, tapers=s.tapers), "symmetric", LOGIT, EVERY),
+    "debiased_wpli": _of_spectra(
+        lambda s, _: debiased_wpli(segment_cross_spectra(s.z)), "symmetric", UNBIASED, ("welch",)
+    ),
+    "ppc": _of_spectra(
+        lambda s, _: ppc(segment_cross_spectra(s.z)), "symmetric", UNBIASED, ("welch",), diagonal=1.0
+    ),
+    # directed
+    "granger": Measure(_granger, "model", "directed", LOG, EVERY, min_bins=1),
+    "dtf": Measure(_of_model(dtf), "model", "directed", LOGIT, EVERY, min_bins=1),
+    "pdc": Measure(_of_model(pdc), "model", "directed", LOGIT, EVERY, min_bins=1),
+    # of one channel
+    "power": _of_spectra(lambda s, _: torch.diag_embed(s.log_power), "diagonal", NONE, EVERY, min_bins=1),
 }
 """Name -> measure."""
 

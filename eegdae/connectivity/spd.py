@@ -1,4 +1,4 @@
-"""Functions of symmetric positive definite matrices: of their eigenvalues, with gradients that stay finite."""
+"""Functions of symmetric positive definite matrices: of their eigenvalues, with finite gradients."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ All is computed in float64 in either precision, because logarithms and inverse r
 from __future__ import annotations
 
 import math
+
 import torch
 from torch import Tensor
 

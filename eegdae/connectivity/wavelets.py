@@ -67,7 +67,7 @@ def morlet_wavelets(freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers =
 
 
 def multitaper_wavelets(
-    freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers = 7.0, time_bandwidth: float = 4.0
+    freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers = 7.0, time_bandwidth: float | Numbers = 4.0
 ) -> list[Tensor]:
     r"""Make weighted, tapered oscillations for each frequency, as mne's time-frequency multitaper does.
 
@@ -107,10 +107,12 @@ def multitaper_wavelets(
     ----------
     D. J. Thomson, Spectrum estimation and harmonic analysis, Proc. IEEE 70, 1982.
     """
-    if not (isinstance(time_bandwidth, SupportsFloat) and 2 <= float(time_bandwidth) < math.inf):
-        raise EegdaeError(f"time_bandwidth: {time_bandwidth!r}; allowed: numbers of 2 or more")
+    pairs = _check_freqs(freqs, sfreq, n_cycles)
+    products = [time_bandwidth] * len(pairs) if np.ndim(time_bandwidth) == 0 else list(time_bandwidth)  # type: ignore[arg-type]
     wavelets = []
-    for freq, cycles in _check_freqs(freqs, sfreq, n_cycles):
+    for (freq, cycles), time_bandwidth in zip(pairs, products, strict=True):
+        if not (isinstance(time_bandwidth, SupportsFloat) and 2 <= float(time_bandwidth) < math.inf):
+            raise EegdaeError(f"time_bandwidth: {time_bandwidth!r}; allowed: numbers of 2 or more")
         t = np.arange(0.0, cycles / freq, 1.0 / float(sfreq))
         if len(t) <= time_bandwidth:
             raise EegdaeError(
@@ -168,7 +170,7 @@ def multitaper_transform(
     sfreq: float,
     freqs: Numbers,
     n_cycles: float | Numbers = 7.0,
-    time_bandwidth: float = 4.0,
+    time_bandwidth: float | Numbers = 4.0,
 ) -> Iterator[Tensor]:
     """Convolve each channel with the weighted tapered oscillations of each frequency in turn.
 

@@ -14,9 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from eegdae.connectivity import (
     EEG_BANDS,
-    MEASURES,
-    check_bands,
-    check_measures,
+    check_settings,
     connectivity,
     feature_names,
     n_features,
@@ -25,29 +23,36 @@ from eegdae.connectivity import (
 )
 from eegdae.errors import EegdaeError
 
-# Windows whose matrices are held at once; only their features are kept.
-_WINDOWS_AT_ONCE = 1024
+# Bytes of matrices that are held at once; only their features are kept.
+_MATRICES = 64 * 2**20
+_NOT_PASSED_ON = ("diagonal", "max_memory")
 
 
 class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn windows into rows of connectivity features, and rows back into matrices.
 
     Measure after measure, in the order of `measures`; inside a measure band after band; inside a band the
-    pairs row by row (``np.triu_indices(n_chans, k=1)``) or, for power, the channels. Values are made
-    unbounded (see `eegdae.connectivity.vectorize`): features can be standardised, and rebuilt matrices are
-    valid.
+    pairs row by row (``np.triu_indices(n_chans, k=1)``; every ordered pair for directed measures) or, for
+    power, the channels. Values are made unbounded (see `eegdae.connectivity.vectorize`): features can be
+    standardised, and rebuilt matrices are valid.
 
     Parameters
     ----------
     measures : sequence of str
-        Of ``power``, ``plv`` and ``pearson``.
+        Names of `eegdae.connectivity.MEASURES`.
     bands : mapping of str to pair of float, or None
-        Name -> (lower, upper) edge, Hz, both inside the band. None: `eegdae.connectivity.EEG_BANDS`, six
-        bands from 1 to 45 Hz.
+        Name -> (lower, upper) edge, Hz, both inside the band. None: one feature a frequency of `freqs` where
+        they are given, else `eegdae.connectivity.EEG_BANDS`, six bands from 1 to 45 Hz.
     sfreq : float or None
         Sampling rate, Hz. Must be given; None is there for scikit-learn's sake alone.
     estimator : str
-        How a band is taken out of a window: ``hilbert``.
+        How a band is taken out of a window: ``hilbert``, ``morlet``, ``multitaper`` or ``welch``.
+    diagonal : bool
+        Put the log power of every channel, once a band, in front of the features; rebuilt matrices then have
+        it on the diagonal. For measures of pairs.
+    freqs, n_cycles, time_bandwidth, mt_bandwidth, n_per_segment, order, max_lag, covariance_estimator, \
+max_memory
+        As in `eegdae.connectivity`.
 
     Attributes
     ----------
@@ -56,11 +61,11 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     n_chans_, n_times_ : int
         Channels and samples of the windows seen in `fit`.
     measures_ : tuple of str
-        Measures, checked.
-    bands_ : dict of str to (float, float)
-        Bands, checked.
-    sfreq_ : float
-        Sampling rate, Hz.
+        Measures whose features there are, in their order: ``power`` first with `diagonal`.
+    bands_ : dict of str to (float, float), or None
+        Bands, checked; None: one feature a frequency.
+    entries_ : tuple of str
+        Name of each band, or of each frequency as ``"10 Hz"``.
 
     Examples
     --------
@@ -78,11 +83,31 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         sfreq: float | None = None,
         estimator: str = "hilbert",
+        diagonal: bool = False,
+        freqs: Sequence[float] | None = None,
+        n_cycles: float | Sequence[float] | None = None,
+        time_bandwidth: float | None = None,
+        mt_bandwidth: float | None = None,
+        n_per_segment: int | None = None,
+        order: int | None = None,
+        max_lag: int | None = None,
+        covariance_estimator: str = "oas",
+        max_memory: int | float | str | None = None,
     ) -> None:
         self.measures = measures
         self.bands = bands
         self.sfreq = sfreq
         self.estimator = estimator
+        self.diagonal = diagonal
+        self.freqs = freqs
+        self.n_cycles = n_cycles
+        self.time_bandwidth = time_bandwidth
+        self.mt_bandwidth = mt_bandwidth
+        self.n_per_segment = n_per_segment
+        self.order = order
+        self.max_lag = max_lag
+        self.covariance_estimator = covariance_estimator
+        self.max_memory = max_memory
 
     def fit(self, X: NDArray[Any], y: object = None) -> Connectivity:
         """Check the settings against the windows; nothing is learned from their values.
@@ -112,12 +137,18 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         n_windows, n_chans, n_times = X.shape
         if not n_windows:
             raise EegdaeError(f"X: shape {X.shape} holds no windows; give at least one")
-        measures = check_measures(self.measures, n_chans=n_chans)
-        min_bins = max(MEASURES[name].min_bins for name in measures)
-        bands = EEG_BANDS if self.bands is None else self.bands
-        self.bands_ = check_bands(bands, sfreq=self.sfreq, n_times=n_times, min_bins=min_bins)
-        self.measures_ = measures
-        self.sfreq_ = float(self.sfreq)
+        if self.estimator == "filter_hilbert":
+            raise EegdaeError(
+                "estimator: 'filter_hilbert' filters a recording before it is cut, and these are windows; "
+                "call eegdae.connectivity on the recording, or use hilbert"
+            )
+        settings = check_settings(n_chans=n_chans, n_times=n_times, **self._options())
+        for name, measure in settings.measures.items():
+            if self.diagonal and measure.symmetry in ("diagonal", "definite") and name in self.measures:
+                raise EegdaeError(f"diagonal: True, and {name!r} has a diagonal of its own; leave one out")
+        self.measures_ = tuple(settings.measures)
+        self.bands_ = None if settings.bands is None else dict(settings.bands)
+        self.entries_ = settings.entries
         self.n_features_in_ = self.n_chans_ = n_chans
         self.n_times_ = n_times
         # One window goes all the way, so that what only the numerics refuse is refused here.
@@ -164,8 +195,9 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray of float32, shape (n_windows, n_measures, n_bands, n_chans, n_chans)
-            Valid matrices: symmetric and bounded with a diagonal of 1, or diagonal for power. Equal to
-            `eegdae.connectivity` of the windows where no value was clipped.
+            Valid matrices of each of `measures`: of its symmetry, range and diagonal (the log power, with
+            `diagonal`), positive definite for covariances. Equal to `eegdae.connectivity` of the windows
+            where no value was clipped.
 
         Raises
         ------
@@ -176,16 +208,24 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = np.asarray(X, dtype=np.float32)
-        n_bands, n_chans = len(self.bands_), self.n_chans_
+        n_bands, n_chans = len(self.entries_), self.n_chans_
         sizes = [n_features(name, n_bands=n_bands, n_chans=n_chans) for name in self.measures_]
         if X.ndim != 2 or X.shape[1] != sum(sizes):
             raise EegdaeError(f"X: shape {X.shape}; expected (n_windows, {sum(sizes)})")
+        if not np.isfinite(X).all():
+            row, column = (int(k) for k in np.argwhere(~np.isfinite(X))[0])
+            raise EegdaeError(f"X: not finite in row {row}, feature {column}; allowed: finite features")
         blocks = np.split(X, np.cumsum(sizes)[:-1], axis=1)
         matrices = [
             unvectorize(block, name, n_bands=n_bands, n_chans=n_chans)
             for name, block in zip(self.measures_, blocks, strict=True)
         ]
-        return np.stack(matrices, axis=1)
+        if not self.diagonal:
+            return np.stack(matrices, axis=1)
+        channel = np.arange(n_chans)
+        for values in matrices[1:]:
+            values[..., channel, channel] = matrices[0][..., channel, channel]
+        return np.stack(matrices[1:], axis=1)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> NDArray[np.object_]:
         """Name the features.
@@ -217,23 +257,28 @@ class Connectivity(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             [
                 feature
                 for measure in self.measures_
-                for feature in feature_names(measure, band_names=list(self.bands_), ch_names=names)
+                for feature in feature_names(measure, band_names=self.entries_, ch_names=names)
             ],
             dtype=object,
         )
 
+    def _options(self) -> dict[str, Any]:
+        """What is asked of `connectivity`, and of its checks."""
+        options = {name: getattr(self, name) for name in self.get_params() if name not in _NOT_PASSED_ON}
+        if self.bands is None and self.freqs is None:
+            options["bands"] = EEG_BANDS
+        if self.diagonal and not isinstance(self.measures, str) and "power" not in self.measures:
+            options["measures"] = ("power", *self.measures)
+        return options
+
     def _features(self, windows: NDArray[Any]) -> NDArray[np.float32]:
-        sizes = [n_features(m, n_bands=len(self.bands_), n_chans=self.n_chans_) for m in self.measures_]
+        n_bands, n_chans = len(self.entries_), self.n_chans_
+        sizes = [n_features(m, n_bands=n_bands, n_chans=n_chans) for m in self.measures_]
         out = np.empty((len(windows), sum(sizes)), dtype=np.float32)
-        for start in range(0, len(windows), _WINDOWS_AT_ONCE):
-            block = windows[start : start + _WINDOWS_AT_ONCE]
-            c = connectivity(
-                block,
-                sfreq=self.sfreq_,
-                bands=self.bands_,
-                measures=self.measures_,
-                estimator=self.estimator,
-            )
+        size = max(1, _MATRICES // (4 * len(self.measures_) * n_bands * n_chans**2))
+        for start in range(0, len(windows), size):
+            block = windows[start : start + size]
+            c = connectivity(block, max_memory=self.max_memory, **self._options())
             rows = [vectorize(c[:, k], name) for k, name in enumerate(self.measures_)]
             np.concatenate(rows, axis=1, out=out[start : start + len(block)])
         return out

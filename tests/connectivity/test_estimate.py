@@ -7,11 +7,21 @@ import pytest
 import torch
 
 import eegdae.connectivity
-from eegdae.connectivity import EEG_BANDS, analytic_signal, connectivity, estimate, log_power, pearson, plv
+from eegdae.connectivity import (
+    EEG_BANDS,
+    MEASURES,
+    analytic_signal,
+    connectivity,
+    estimate,
+    log_power,
+    pearson,
+    plv,
+)
 from eegdae.errors import EegdaeError
 
 BANDS = {"theta": (4, 8), "alpha": (8, 13)}
 ALL = ("pearson", "plv", "power")
+EVERY = [(name, e) for name, m in MEASURES.items() for e in m.estimators if e != "filter_hilbert"]
 
 
 def noise(seed=0, shape=(5, 3, 256)):
@@ -173,7 +183,7 @@ def test_the_first_value_that_is_not_finite_is_named(monkeypatch, value, kind):
     x[3, 2, 7:] = value
     x[4] = np.nan
     said = "NaN" if np.isnan(value) else "infinite"
-    with pytest.raises(EegdaeError, match=f"x: {said} in window 3, channel 2, sample 7;"):
+    with pytest.raises(EegdaeError, match=rf"x: {said} in window 3, channel 2, sample 7;"):
         connectivity(kind(x), sfreq=128, bands=BANDS)
 
 
@@ -186,7 +196,7 @@ def test_large_finite_values_are_let_through():
     ("changed", "said"),
     [
         ({"measures": ["pvl"]}, "measures: unknown measure 'pvl'; did you mean 'plv'"),
-        ({"measures": [3]}, "measures: unknown measure 3; known: pearson, plv, power"),
+        ({"measures": [3]}, "measures: unknown measure 3; known: ciplv, coherence, "),
         ({"measures": "plv"}, r"measures: 'plv' is one string; give a list of names: \[plv\]"),
         ({"measures": []}, "measures: the list is empty"),
         ({"measures": ["plv", "plv"]}, "names one twice"),
@@ -216,3 +226,144 @@ def test_one_channel_has_power_and_one_bin_has_a_correlation():
     bands = {"ten": (10, 10)}
     c = connectivity(noise(), sfreq=128, bands=bands, measures=["power", "pearson"])
     assert np.abs(c[:, 1, 0, 0, 1]).max() < 1
+
+
+def call(x, name, estimator, **options):
+    if estimator in ("morlet", "multitaper"):
+        options = {"freqs": [6, 7, 8, 9, 10], "n_cycles": 5} | options
+    return connectivity(
+        x, **{"sfreq": 128, "bands": BANDS, "measures": [name], "estimator": estimator, "order": 3} | options
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "estimator"), [(n, e) for n, e in EVERY if e != "hilbert" and n != "phase_slope_index"]
+)
+def test_a_band_is_the_mean_over_its_frequencies(name, estimator):
+    """Of those estimators that have frequencies; the same frequencies without bands are the oracle."""
+    x = noise(shape=(3, 4, 256))
+    banded = call(x, name, estimator)
+    each = call(x, name, estimator, bands=None)
+    freqs = np.array([6, 7, 8, 9, 10.0] if estimator != "welch" else np.arange(1, 33) * 2.0)
+    for k, (lo, hi) in enumerate(BANDS.values()):
+        inside = (freqs >= lo) & (freqs <= hi)
+        np.testing.assert_allclose(banded[:, :, k], each[:, :, inside].mean(axis=2), atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "estimator"), EVERY)
+def test_blocks_and_precision_do_not_show(monkeypatch, name, estimator):
+    x = noise(shape=(7, 3, 256))
+    whole = call(x, name, estimator)
+    monkeypatch.setattr(estimate, "_CPU_BLOCK", 30_000)
+    np.testing.assert_allclose(call(x, name, estimator), whole, atol=1e-12)
+    np.testing.assert_allclose(call(x, name, estimator, max_memory=1), whole, atol=1e-12)
+    single = call(x.astype(np.float32), name, estimator)
+    assert single.dtype == np.float32
+    # a sign has no precision: one of 256 samples, or one of 7 segments, may fall to the other side
+    tolerance = {"pli": 0.02, "dpli": 0.01, "ciplv": 1e-3, "lagged_coherence": 1e-3}.get(name, 1e-4)
+    np.testing.assert_allclose(single, whole, atol=tolerance)
+
+
+def test_a_frequency_in_two_bands_counts_in_both():
+    x = noise()
+    c = connectivity(
+        x, sfreq=128, bands={"a": (8, 10), "b": (10, 12)}, estimator="morlet", freqs=[9, 10, 11], n_cycles=4
+    )
+    each = connectivity(x, sfreq=128, estimator="morlet", freqs=[9, 10, 11], n_cycles=4)[:, 0]
+    np.testing.assert_allclose(c[:, 0, 0], each[:, :2].mean(axis=1), atol=1e-12)
+    np.testing.assert_allclose(c[:, 0, 1], each[:, 1:].mean(axis=1), atol=1e-12)
+
+
+def test_wavelets_longer_than_the_window_are_refused():
+    with pytest.raises(EegdaeError, match="freqs: the wavelet of 4 Hz has 357 samples and the window 256"):
+        connectivity(noise(), sfreq=128, bands=BANDS, estimator="morlet")
+
+
+def test_a_file_gets_what_memory_gets(tmp_path):
+    x = noise()
+    expected = connectivity(x, sfreq=128, bands=BANDS, measures=ALL)
+    found = connectivity(x, sfreq=128, bands=BANDS, measures=ALL, out=tmp_path / "c.npy")
+    assert isinstance(found, np.memmap)
+    assert not found.flags.writeable
+    assert np.array_equal(found, expected)
+    assert np.array_equal(np.load(tmp_path / "c.npy"), expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.npy"]
+    assert connectivity(x[:0], sfreq=128, bands=BANDS, out=tmp_path / "c.npy").shape == (0, 1, 2, 3, 3)
+
+
+def test_an_array_gets_what_memory_gets(tmp_path):
+    x = noise()
+    expected = connectivity(x, sfreq=128, bands=BANDS)
+    mapped = np.lib.format.open_memmap(tmp_path / "c.npy", mode="w+", dtype=float, shape=expected.shape)
+    assert connectivity(x, sfreq=128, bands=BANDS, out=mapped) is mapped
+    assert np.array_equal(mapped, expected)
+    with pytest.raises(EegdaeError, match=r"out: shape \(5, 1, 1, 3, 3\) of float64; this result needs"):
+        connectivity(x, sfreq=128, bands=BANDS, out=mapped[:, :, :1])
+
+
+def test_what_fails_leaves_no_file_and_the_old_one_as_it_was(tmp_path):
+    path = tmp_path / "c.npy"
+    np.save(path, np.arange(3))
+    x = noise()
+    x[-1, 0, 0] = np.nan
+    with pytest.raises(EegdaeError, match="x: NaN in window 4"):
+        connectivity(x, sfreq=128, bands=BANDS, out=path, max_memory=1)
+    assert np.array_equal(np.load(path), np.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npy"]
+    with pytest.raises(EegdaeError, match=r"out: .* the name of a .npy file is needed"):
+        connectivity(noise(), sfreq=128, bands=BANDS, out=tmp_path / "c.h5")
+    with pytest.raises(EegdaeError, match=r"out: .* there is no folder"):
+        connectivity(noise(), sfreq=128, bands=BANDS, out=tmp_path / "none" / "c.npy")
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_a_masked_channel_has_no_edges_and_the_others_keep_theirs(kind):
+    x, measures = noise(shape=(5, 4, 256)), ["plv", "pearson", "power", "coherence", "wpli"]
+    options = {"sfreq": 128, "bands": BANDS, "measures": measures}
+    expected = connectivity(x, **options)
+    mask = np.ones(x.shape, dtype=bool)
+    mask[2, 1, 100] = False
+    x[2, 1, 100] = np.nan
+    found = np.asarray(connectivity(kind(x), mask=kind(mask), **options))
+    gone = np.zeros((5, 5, 2, 4, 4), dtype=bool)
+    gone[2, :, :, 1, :] = gone[2, :, :, :, 1] = True
+    assert np.array_equal(np.isnan(found), gone)
+    np.testing.assert_allclose(found[~gone], expected[~gone], atol=1e-12)
+    with pytest.raises(EegdaeError, match=r"x: NaN in window 2, channel 1, sample 100; .* or give mask="):
+        connectivity(kind(x), **options)
+    with pytest.raises(EegdaeError, match=r"mask: shape \(5, 4\) of .*bool; expected \(5, 4, 256\) of bool"):
+        connectivity(kind(x), mask=kind(mask.all(-1)), **options)
+
+
+@pytest.mark.parametrize(("name", "estimator"), EVERY)
+def test_equal_channels_and_a_constant_one_are_defined(name, estimator):
+    x = noise(shape=(2, 4, 256))
+    x[:, 1] = 2 * x[:, 0]
+    x[:, 2] = 3.0
+    if name in ("granger", "dtf", "pdc", "partial_correlation"):
+        estimators = {"covariance_estimator": "empirical"} if name == "partial_correlation" else {}
+        with pytest.raises(EegdaeError, match=r"depend on one another|dependent|linear combination"):
+            call(x, name, estimator, **estimators)
+        return
+    c = call(x, name, estimator)
+    assert np.isfinite(c).all()
+    equal = {
+        "pearson": 1, "spearman": 1, "cross_correlation": 1, "cross_correlation_lag": 0, "coherence": 1,
+        "envelope_correlation": 0, "plain_envelope_correlation": 1, "imaginary_coherence": 0,
+        "lagged_coherence": 0, "plv": 1, "ciplv": 0, "pli": 0, "dpli": 0.5, "wpli": 0, "debiased_wpli": 0,
+        "ppc": 1, "phase_slope_index": 0, "spectral_correlation": 1, "power": 0,
+    }  # fmt: skip
+    if name in equal:
+        np.testing.assert_allclose(c[..., 0, 1], equal[name], atol=1e-7)
+        np.testing.assert_allclose(c[..., 2, 0], 0.5 if name == "dpli" else 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", ["plv", "wpli", "coherence", "granger", "envelope_correlation", "covariance"]
+)
+def test_integers_and_read_only_input(name):
+    x = (noise() * 100).astype(np.int16)
+    x.flags.writeable = False
+    np.testing.assert_allclose(
+        call(x, name, "hilbert"), call(x.astype(np.float64), name, "hilbert"), rtol=2e-4, atol=2e-5
+    )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from eegdae.connectivity import MEASURES, connectivity, feature_names, n_features, unvectorize, vectorize
+from eegdae.connectivity.measures import LOGIT
 from eegdae.errors import EegdaeError
 
 BANDS = {"theta": (4, 8), "alpha": (8, 13)}
@@ -13,7 +14,8 @@ BANDS = {"theta": (4, 8), "alpha": (8, 13)}
 
 def matrices(measure, seed=0):
     x = np.random.default_rng(seed).normal(size=(6, 4, 256))
-    return connectivity(x, sfreq=128, bands=BANDS, measures=[measure])[:, 0]
+    estimator = "hilbert" if "hilbert" in MEASURES[measure].estimators else "welch"
+    return connectivity(x, sfreq=128, bands=BANDS, measures=[measure], estimator=estimator, order=3)[:, 0]
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -21,7 +23,13 @@ def test_round_trip(measure):
     c = matrices(measure)
     v = vectorize(c, measure)
     assert v.shape == (6, n_features(measure, n_bands=2, n_chans=4))
-    np.testing.assert_allclose(unvectorize(v, measure, n_bands=2, n_chans=4), c, atol=1e-12)
+    back = unvectorize(v, measure, n_bands=2, n_chans=4)
+    np.testing.assert_allclose(vectorize(back, measure), v, atol=1e-12)
+    clipped = np.zeros(6, dtype=bool)
+    if MEASURES[measure].transform is LOGIT:
+        clipped = (np.abs(v) >= np.log(999) - 1e-9).any(axis=1)
+    assert clipped.mean() < 0.5
+    np.testing.assert_allclose(back[~clipped], c[~clipped], atol=1e-12)
 
 
 def test_values_and_order():
@@ -85,7 +93,7 @@ def test_tensors_stay_tensors_and_keep_their_graph():
     c = torch.from_numpy(matrices("plv")).requires_grad_()
     v = vectorize(c, "plv")
     assert isinstance(v, torch.Tensor)
-    assert torch.autograd.gradcheck(lambda m: vectorize(m, "plv"), c)
+    assert torch.autograd.gradcheck(lambda m: vectorize((m + m.mT) / 2, "plv"), c)
     assert torch.autograd.gradcheck(
         lambda w: unvectorize(w, "plv", n_bands=2, n_chans=4), v.detach().requires_grad_()
     )
@@ -123,3 +131,95 @@ def test_not_matrices(shape):
 def test_unknown_measure(call):
     with pytest.raises(EegdaeError, match="unknown measure 'pvl'; did you mean 'plv'"):
         call()
+
+
+def test_directed_measures_keep_every_entry_off_the_diagonal():
+    c = np.arange(18.0).reshape(1, 2, 3, 3) / 20
+    v = vectorize(c, "dtf")
+    off = ~np.eye(3, dtype=bool)
+    np.testing.assert_allclose(1 / (1 + np.exp(-v)), c[:, :, off].reshape(1, -1).clip(1e-3))
+    assert feature_names("granger", band_names=["alpha"], ch_names=["O1", "O2", "Cz"])[:3] == [
+        "granger|alpha|O1>O2",
+        "granger|alpha|O1>Cz",
+        "granger|alpha|O2>O1",
+    ]
+
+
+def test_the_other_half_follows_the_symmetry():
+    v = np.array([[0.5, -0.25, 2.0]])
+    c = unvectorize(v, "imaginary_coherence", n_bands=1, n_chans=3)[0, 0]
+    assert np.array_equal(c, -c.T)
+    c = unvectorize(v, "dpli", n_bands=1, n_chans=3)[0, 0]
+    np.testing.assert_allclose(c + c.T, 1)
+    assert (c.diagonal() == 0.5).all()
+    c = unvectorize(v, "wpli", n_bands=1, n_chans=3)[0, 0]
+    assert (c.diagonal() == 0).all()
+
+
+def test_covariances_become_their_logarithm():
+    c = matrices("covariance")
+    v = vectorize(c, "covariance")
+    w, u = np.linalg.eigh(c[0, 1])
+    log = (u * np.log(w)) @ u.T
+    rows, columns = np.triu_indices(4)
+    np.testing.assert_allclose(v[0, 10:], log[rows, columns] * np.where(rows == columns, 1, np.sqrt(2)))
+    assert feature_names("covariance", band_names=["alpha"], ch_names=["O1", "O2"]) == [
+        "covariance|alpha|O1-O1",
+        "covariance|alpha|O1-O2",
+        "covariance|alpha|O2-O2",
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    v=arrays(np.float32, (3, 10), elements=st.floats(-(2.0**99), 2.0**99, width=32)),
+    scale=st.sampled_from([1e-30, 1e-3, 1.0, 1e3]),
+)
+def test_any_features_give_positive_definite_covariances(v, scale):
+    v = (v * np.float32(scale)).clip(-3e38, 3e38)
+    c = unvectorize(v, "covariance", n_bands=1, n_chans=4)
+    assert c.dtype == np.float32
+    assert np.isfinite(c).all()
+    assert np.array_equal(c, c.swapaxes(-1, -2))
+    assert np.linalg.eigvalsh(c.astype(float) / np.abs(c).max(axis=(-2, -1), keepdims=True)).min() > 0
+
+
+def test_gradients_go_through_covariances_and_back():
+    c = torch.from_numpy(matrices("covariance")[:2]).requires_grad_()
+    assert torch.autograd.gradcheck(lambda m: vectorize((m + m.mT) / 2, "covariance"), c)
+    v = vectorize(c.detach(), "covariance").requires_grad_()
+    assert torch.autograd.gradcheck(lambda w: unvectorize(w, "covariance", n_bands=2, n_chans=4), v)
+
+
+@pytest.mark.parametrize(
+    ("measure", "changed", "said"),
+    [
+        ("plv", 0.4, r"entries \[0, 1\] and \[1, 0\] of matrix \[0, 1\] are 0.4 and 0.5; 'plv' is symmetric"),
+        ("imaginary_coherence", 0.4, "'imaginary_coherence' is antisymmetric"),
+        ("dpli", 0.4, "'dpli' is complementary"),
+        ("covariance", 0.4, "'covariance' is symmetric"),
+    ],
+)
+def test_a_matrix_without_the_symmetry_is_refused(measure, changed, said):
+    c = np.full((1, 2, 2, 2), 0.5)
+    if measure == "imaginary_coherence":
+        c *= [[0, 1], [-1, 0]]
+    c[0, 1, 0, 1] = changed
+    with pytest.raises(EegdaeError, match=said):
+        vectorize(c, measure)
+
+
+def test_a_covariance_that_is_not_positive_definite_is_refused():
+    c = np.tile(np.eye(3), (4, 1, 1, 1))
+    c[2, 0, 1, 1] = -1
+    with pytest.raises(EegdaeError, match=r"c: matrix 2 is not positive definite .*shrink it"):
+        vectorize(c, "covariance")
+    with pytest.raises(EegdaeError, match="'covariance' with 1 bands and 3 channels has 6 features"):
+        unvectorize(np.zeros((1, 3)), "covariance", n_bands=1, n_chans=3)
+
+
+def test_an_unknown_edge_stays_unknown():
+    c = matrices("plv")
+    c[1, 0, 2, :] = c[1, 0, :, 2] = np.nan
+    v = vectorize(c, "plv")
+    assert np.isnan(v).sum() == 3
