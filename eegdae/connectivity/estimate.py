@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,7 +16,8 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.bands import band_bins
-from eegdae.connectivity.memory import memory_budget
+from eegdae.connectivity.memory import memory_budget, release
+from eegdae.connectivity.output import opened
 from eegdae.connectivity.recording import FilteredRecording
 from eegdae.connectivity.settings import Settings, check_settings
 from eegdae.connectivity.spectra import spectra_of
@@ -184,22 +184,23 @@ def connectivity(
         source.prepare(settings, budget=budget)
     size = _block_size(first, settings, n_chans=n_chans, n_times=length, budget=budget)
     blocks: list[Tensor] = []
-    with _opened(out, shape=result_shape, dtype=_numpy_dtype(first)) as target:
+    with opened(out, shape=result_shape, dtype=_numpy_dtype(first)) as write:
         bar = tqdm(
             total=n_windows,
             unit="window",
             desc="connectivity",
-            disable=target is None or not sys.stderr.isatty(),
+            disable=write is None or not sys.stderr.isatty(),
         )
         for start in range(0, n_windows, size):
             stop = min(start + size, n_windows)
             block, _ = as_tensor(x[start:stop] if source is None else source.windows(start, stop), name="x")
             seen = None if observed is None else torch.as_tensor(observed[start:stop], device=block.device)
             values = _matrices(block, settings, start=start, observed=seen, source=source)
-            if target is None:
+            if write is None:
                 blocks.append(values)
             else:
-                target[start:stop] = values.detach().cpu().numpy()
+                write(start, values.detach().cpu().numpy())
+                release(x)
             bar.update(stop - start)
         bar.close()
     if out is not None:
@@ -334,37 +335,3 @@ def _check_finite(block: Tensor, *, start: int) -> None:
 
 def _numpy_dtype(x: Tensor) -> np.dtype[Any]:
     return np.dtype(np.float64 if x.dtype == torch.float64 else np.float32)
-
-
-@contextmanager
-def _opened(
-    out: str | Path | NDArray[Any] | None, *, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Iterator[NDArray[Any] | None]:
-    """The array to write into; a file has its name only when all of it is there."""
-    if out is None or isinstance(out, np.ndarray):
-        if out is not None and (out.shape != shape or out.dtype != dtype):
-            raise EegdaeError(f"out: shape {out.shape} of {out.dtype}; this result needs {shape} of {dtype}")
-        yield out
-        return
-    path = Path(out)
-    if path.suffix != ".npy":
-        raise EegdaeError(f"out: {str(path)!r}; the name of a .npy file is needed")
-    if not path.parent.is_dir():
-        raise EegdaeError(f"out: {str(path)!r}; there is no folder {str(path.parent)!r}; make it first")
-    part = path.with_name(f"{path.stem}.part.npy")
-    try:
-        target: NDArray[Any]
-        if math.prod(shape):
-            target = np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
-        else:  # nothing can be mapped
-            target = np.zeros(shape, dtype=dtype)
-            np.save(part, target)
-        yield target
-        if isinstance(target, np.memmap):
-            target.flush()
-        del target
-        part.replace(path)
-    except OSError as error:
-        raise EegdaeError(f"out: {str(path)!r} cannot be written ({error})") from error
-    finally:
-        part.unlink(missing_ok=True)

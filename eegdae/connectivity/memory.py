@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from pathlib import Path
@@ -62,3 +63,22 @@ def free_memory() -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return _FALLBACK
+
+
+def release(x: object) -> None:
+    """Let go of the pages of a memory map that were read: they count as memory of this process until then.
+
+    Nothing is lost: of a map that is shared with its file (modes ``r`` and ``r+``) they can be read again. A
+    copy on write is left alone.
+
+    Parameters
+    ----------
+    x : object
+        A memory-mapped array or a view of one; anything else is left alone.
+    """
+    mode = None
+    while x is not None and not isinstance(x, mmap.mmap):
+        mode = getattr(x, "mode", mode)
+        x = getattr(x, "base", None)
+    if isinstance(x, mmap.mmap) and mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
+        x.madvise(mmap.MADV_DONTNEED)
