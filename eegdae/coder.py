@@ -13,8 +13,9 @@ from torch import Tensor
 
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
-from eegdae.features import Scaler, View, compute_views
+from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.scaling import Alignment, Scaler
 from eegdae.windows import Windows
 
 
@@ -39,7 +40,7 @@ class CodeModel:
     classes : tuple of str
         What the head tells apart; empty where there were no labels.
     alignment : str
-        As in `compute_views`.
+        See `Alignment`; of the windows that are given, all of a subject's should be there.
     head : LogisticHead, CodeClassifier or None
         On the codes.
     """
@@ -97,17 +98,43 @@ class CodeModel:
         dict of str to ndarray of float32
             By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features).
         """
-        scaled = self.scaled(windows)
-        out = {}
-        for view in self.views:
+        windows = self.fit_channels(windows)
+        back = self.reconstruct_features(
+            compute_views(windows, self.views),
+            windows.metadata["subject"].to_numpy(),
+            observed=observed_features(windows),
+        )
+        return {
+            view.name: x.reshape(len(x), -1, self.n_times) if view.is_raw else x
+            for view, x in ((view, back[view.name].numpy()) for view in self.views)
+        }
+
+    def reconstruct_features(
+        self, features: Mapping[str, Tensor], subjects: NDArray[Any], *, observed: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Features as the network gives them back, in their own unit.
+
+        Parameters
+        ----------
+        features : mapping of str to Tensor, shape (n_rows, n_features)
+            By view, of `compute_views`; views that are left out are left out.
+        subjects : ndarray of str, shape (n_rows,)
+            Whose row it is.
+        observed : Tensor of bool or None, shape (n_rows, n_features)
+            Of the raw view.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (n_rows, n_features)
+            By view; an alignment is taken back with what it subtracted and divided by in these rows.
+        """
+        back = {}
+        for view in (view for view in self.views if view.name in features):
+            x, alignment = self._input(view, features[view.name], subjects, observed)
             with torch.inference_mode():
-                x = (
-                    self.scalers[view.name]
-                    .inverse_transform(self.stacks[view.name](scaled[view.name]))
-                    .numpy()
-                )
-            out[view.name] = x.reshape(len(x), -1, self.n_times) if view.is_raw else x
-        return out
+                x = self.scalers[view.name].inverse_transform(self.stacks[view.name](x))
+            back[view.name] = alignment.inverse_transform(x, subjects)
+        return back
 
     def predict_proba(self, windows: Windows) -> NDArray[np.float64]:
         """Probability of each class, shape (n_windows, n_classes), from the head on the codes.
@@ -129,14 +156,21 @@ class CodeModel:
     def scaled(self, windows: Windows) -> dict[str, Tensor]:
         """Aligned and scaled features by view, what the stacks take."""
         windows = self.fit_channels(windows)
-        features = compute_views(windows, self.views, alignment=self.alignment)
-        observed = observed_features(windows)
+        subjects, observed = windows.metadata["subject"].to_numpy(), observed_features(windows)
         return {
-            view.name: self.scalers[view.name].transform(
-                features[view.name], observed if view.is_raw else None
-            )
-            for view in self.views
+            view.name: self._input(view, view.features(windows), subjects, observed)[0] for view in self.views
         }
+
+    def _input(
+        self, view: View, x: Tensor, subjects: NDArray[Any], observed: Tensor | None
+    ) -> tuple[Tensor, Alignment]:
+        """What a stack takes, and how the rows at hand were aligned on the way."""
+        observed = observed if view.is_raw else None
+        alignment = Alignment.fit(
+            x, subjects, self.alignment, n_groups=view.n_groups(len(self.ch_names)), observed=observed
+        )
+        x = alignment.transform(x, subjects, observed)
+        return self.scalers[view.name].transform(x, observed), alignment
 
     def fit_channels(self, windows: Windows) -> Windows:
         """Bring windows into the model's order of channels, or say what does not fit.

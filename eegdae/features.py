@@ -1,11 +1,9 @@
-"""Windows -> views: named blocks of features, one stack each; alignment by subject; scalers."""
+"""Windows -> views: named blocks of features, one stack each."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +14,6 @@ from eegdae.connectivity import MEASURES, check_bands, connectivity, feature_nam
 from eegdae.connectivity.bands import EEG_BANDS
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.windows import Windows
-
-SCALERS = ("standard", "minmax", "none")
-ALIGNMENTS = ("none", "zscore")
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,10 @@ class View:
     def is_raw(self) -> bool:
         """Whether its features are the samples of the window."""
         return self.measure == "raw"
+
+    def n_groups(self, n_chans: int) -> int | None:
+        """Blocks of features that share one scale: the channels of raw windows; None = each its own."""
+        return n_chans if self.is_raw else None
 
     def features(self, windows: Windows) -> Tensor:
         """Features of windows.
@@ -113,8 +112,8 @@ class View:
         return dict(checked)
 
 
-def compute_views(windows: Windows, views: Sequence[View], *, alignment: str = "none") -> dict[str, Tensor]:
-    """Compute the features of every view, aligned.
+def compute_views(windows: Windows, views: Sequence[View]) -> dict[str, Tensor]:
+    """Compute the features of every view; nothing is fitted.
 
     Parameters
     ----------
@@ -122,133 +121,15 @@ def compute_views(windows: Windows, views: Sequence[View], *, alignment: str = "
         What to describe.
     views : sequence of View
         With different names.
-    alignment : str
-        ``none``, or ``zscore``: each subject's features get mean 0 and sd 1 over all windows of that subject,
-        unlabelled; a window's features then depend on its subject's other windows (transductive).
 
     Returns
     -------
     dict of str to Tensor, shape (n_windows, n_features)
-        float32, by the name of the view.
+        By the name of the view, as `View.features` gives them.
 
     Raises
     ------
     EegdaeError
-        If a view is not possible on these windows, or the alignment is unknown.
+        If a view is not possible on these windows.
     """
-    if alignment not in ALIGNMENTS:
-        raise EegdaeError(
-            f"alignment={alignment!r}: no such alignment; {did_you_mean(str(alignment), ALIGNMENTS)}"
-        )
-    features = {view.name: view.features(windows) for view in views}
-    if alignment == "zscore":
-        subjects = windows.metadata["subject"].to_numpy()
-        mask = (
-            None if windows.mask is None else torch.from_numpy(np.ascontiguousarray(windows.mask)).flatten(1)
-        )
-        for view in views:
-            n_groups, observed = (windows.n_chans, mask) if view.is_raw else (None, None)
-            features[view.name] = zscore_by(
-                features[view.name], subjects, n_groups=n_groups, observed=observed
-            )
-    return features
-
-
-def zscore_by(
-    x: Tensor, subjects: NDArray[Any], *, n_groups: int | None = None, observed: Tensor | None = None
-) -> Tensor:
-    """Give each subject's features mean 0 and sd 1.
-
-    Parameters
-    ----------
-    x : Tensor, shape (n_rows, n_features)
-        Features.
-    subjects : ndarray of str, shape (n_rows,)
-        Whose row it is.
-    n_groups : int or None
-        Equal blocks of features that share one mean and sd (channels of raw windows); None = each its own.
-    observed : Tensor of bool or None, shape (n_rows, n_features)
-        True where ``x`` was observed; the others do not count and become 0.
-
-    Returns
-    -------
-    Tensor, shape (n_rows, n_features)
-        A feature that is constant within a subject becomes 0 there.
-    """
-    aligned = torch.empty_like(x)
-    for subject in dict.fromkeys(subjects.tolist()):
-        rows = torch.from_numpy(np.flatnonzero(subjects == subject))
-        seen = None if observed is None else observed[rows]
-        scaler = Scaler.fit(x[rows], "standard", n_groups=n_groups, observed=seen)
-        aligned[rows] = scaler.transform(x[rows], seen)
-    return aligned
-
-
-@dataclass(frozen=True, eq=False)
-class Scaler:
-    """Shift and scale of each feature, fitted on training rows: ``(x - center) / scale``.
-
-    Parameters
-    ----------
-    center, scale : Tensor, shape (n_features,)
-        In the unit of the features; a constant feature has scale 1.
-    """
-
-    center: Tensor
-    scale: Tensor
-
-    @classmethod
-    def fit(
-        cls, x: Tensor, kind: str, *, n_groups: int | None = None, observed: Tensor | None = None
-    ) -> Scaler:
-        """Fit a scaler.
-
-        Parameters
-        ----------
-        x : Tensor, shape (n_rows, n_features)
-            Training rows.
-        kind : str
-            ``standard`` (mean 0, sd 1), ``minmax`` (0 to 1) or ``none``.
-        n_groups : int or None
-            Equal blocks of features that are scaled as one (channels of raw windows); None = each its own.
-        observed : Tensor of bool or None, shape (n_rows, n_features)
-            True where ``x`` was observed; the others do not count.
-
-        Returns
-        -------
-        Scaler
-            Fitted.
-
-        Raises
-        ------
-        EegdaeError
-            If the kind is unknown.
-        """
-        if kind not in SCALERS:
-            raise EegdaeError(f"scaler={kind!r}: no such scaler; {did_you_mean(str(kind), SCALERS)}")
-        n_features = x.shape[1]
-        if kind == "none":
-            return cls(torch.zeros(n_features), torch.ones(n_features))
-        width = n_features // n_groups if n_groups else 1
-        # (rows, groups, width) -> (groups, rows x width): numbers that share a scale; NaN where unobserved
-        values = x.double() if observed is None else x.double().masked_fill(~observed, math.nan)
-        pooled = values.reshape(len(x), -1, width).transpose(0, 1).flatten(1)
-        if kind == "standard":
-            center = pooled.nanmean(1)
-            scale = (pooled - center[:, None]).square().nanmean(1).sqrt()
-        else:
-            center = pooled.nan_to_num(nan=math.inf).amin(1)
-            scale = pooled.nan_to_num(nan=-math.inf).amax(1) - center
-        # a feature that was never observed stays as it is
-        center, scale = center.nan_to_num(0.0, 0.0, 0.0), scale.nan_to_num(0.0, 0.0, 0.0)
-        scale = torch.where(scale > 1e-12 * center.abs().clamp(min=1e-12), scale, 1.0)
-        return cls(center.repeat_interleave(width).float(), scale.repeat_interleave(width).float())
-
-    def transform(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Scale rows, shape (n_rows, n_features); what was not observed becomes 0."""
-        scaled = (x - self.center) / self.scale
-        return scaled if observed is None else scaled.masked_fill(~observed, 0.0)
-
-    def inverse_transform(self, x: Tensor) -> Tensor:
-        """Bring scaled rows back to the unit of the features, shape (n_rows, n_features)."""
-        return x * self.scale + self.center
+    return {view.name: view.features(windows) for view in views}

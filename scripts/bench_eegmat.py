@@ -34,6 +34,7 @@ from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import make_folds
 from eegdae.features import compute_views
 from eegdae.run import git_commit, versions
+from eegdae.scaling import Alignment
 from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import load_windows, make_data, plain_config
@@ -73,15 +74,7 @@ def inner_score(data: Data, windows: Windows, rows: NDArray[np.int64], recipe: R
         # a number of its own for each inner fold, so that no two fits share their draws
         number = 100 + N_INNER * fold + k
         fitted = fit_models(data, train, recipe, fold=number, compare=False)
-        sides = [
-            {
-                view.name: fitted.scalers[view.name].transform(
-                    data.features[view.name][torch.from_numpy(side)]
-                )
-                for view in recipe.views
-            }
-            for side in (train, test)
-        ]
+        sides = [fitted.inputs(data, side, recipe.views) for side in (train, test)]
         codes = [encode(fitted.stacks["codes"], side) for side in sides]
         head, _ = fit_head(codes[0], data, train, recipe, fold=number, name="codes")
         proba, who = head_proba(head, codes[1]), data.groups["subject"][test]
@@ -95,7 +88,7 @@ def equal_shares(windows: Windows, settings: Settings, *, n_draws: int = 20) -> 
     for _ in range(n_draws):
         part = only(windows, equal_share_rows(windows, rng))
         who, y = part.metadata["subject"].to_numpy(), part.metadata["target"].to_numpy()
-        features = compute_views(part, settings.recipe.views, alignment=settings.alignment)
+        features = aligned(compute_views(part, settings.recipe.views), who, settings.recipe.alignment)
         score = deviation(torch.cat([features[view.name] for view in settings.recipe.views], 1))[:, 0]
         proba = np.stack([-score, score], 1)
         found.append([roc_auc(y[who == s], proba[who == s]) for s in sorted(set(who))])
@@ -151,6 +144,11 @@ def judged_with_equal_shares(*, n_draws: int = 5) -> dict[str, Any]:
     }
 
 
+def aligned(features: dict[str, torch.Tensor], who: NDArray[Any], kind: str) -> dict[str, torch.Tensor]:
+    """Align the features of every view by person."""
+    return {name: Alignment.fit(x, who, kind).transform(x, who) for name, x in features.items()}
+
+
 def causes(settings: Settings) -> dict[str, Any]:
     """Measure what stands behind the figures, a number a view; all people, no fold, no test.
 
@@ -162,7 +160,7 @@ def causes(settings: Settings) -> dict[str, Any]:
     who, y = windows.metadata["subject"].to_numpy(), windows.metadata["target"].to_numpy()
     people = sorted(set(who))
     plain = compute_views(windows, settings.recipe.views)
-    aligned = compute_views(windows, settings.recipe.views, alignment="zscore")
+    z = aligned(plain, who, "zscore")
     found: dict[str, Any] = {"command": "python scripts/bench_eegmat.py --causes"}
     for name, features in plain.items():
         x = features.double().numpy()
@@ -173,7 +171,7 @@ def causes(settings: Settings) -> dict[str, Any]:
             [x[(who == s) & (y == 1)].mean(0) - x[(who == s) & (y == 0)].mean(0) for s in people], 0
         )
         first = np.linalg.svd(x, full_matrices=False)[2][:32]
-        score = deviation(aligned[name])[:, 0]
+        score = deviation(z[name])[:, 0]
         proba = np.stack([-score, score], 1)
         found[name] = {
             "between_people": float((weights @ means**2).mean()),

@@ -31,8 +31,8 @@ from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import fit_pca
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.evaluation.metrics import roc_auc
-from eegdae.features import Scaler
 from eegdae.recordings import cache_dir
+from eegdae.scaling import Scaler
 from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import load_windows, plain_config

@@ -8,9 +8,10 @@ import torch
 from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead
-from eegdae.features import Scaler, View, compute_views
+from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
 from eegdae.randomness import Stream
+from eegdae.scaling import Alignment, Scaler
 from eegdae.windows import Windows
 
 VIEWS = (View("raw", "raw", hidden=(5, 2)), View("power", "power", {"alpha": (8.0, 13.0)}))
@@ -73,6 +74,24 @@ def test_reconstruction_is_in_the_unit_of_the_features():
     z = m.stacks["raw"](m.scaled(w)["raw"])
     expected = (z * m.scalers["raw"].scale + m.scalers["raw"].center).reshape(8, 3, 64)
     np.testing.assert_allclose(back["raw"], expected, rtol=1e-5)
+
+
+def test_an_alignment_is_taken_back_in_a_reconstruction():
+    m, w = model(alignment="zscore"), windows()
+    who = w.metadata["subject"].to_numpy()
+    for view in VIEWS:
+        x = view.features(w)
+        alignment = Alignment.fit(x, who, "zscore", n_groups=3 if view.is_raw else None)
+        z = m.scalers[view.name].transform(alignment.transform(x, who))
+        torch.testing.assert_close(z, m.scaled(w)[view.name])
+        back = m.scalers[view.name].inverse_transform(m.stacks[view.name](z))
+        expected = torch.stack(
+            [
+                row * alignment.scalers[s].scale + alignment.scalers[s].center
+                for row, s in zip(back, who, strict=True)
+            ]
+        )
+        np.testing.assert_allclose(m.reconstruct(w)[view.name].reshape(8, -1), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("head", ["none", "logistic", "linear", "mlp"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,9 @@ from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.splits import Fold, inner_folds
-from eegdae.features import Scaler
+from eegdae.features import View
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.scaling import Alignment, Scaler
 from eegdae.training import (
     CheckpointStore,
     ClassifierSpec,
@@ -44,14 +45,34 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Scalers and stacks fitted on some rows: of the denoising model and of those it is compared with.
+    """What was fitted on some rows: of the denoising model and of those it is compared with.
 
-    ``stacks`` is ``{"codes": {view: stack}, "autoencoder": ..., "random_encoder": ...}``.
+    Parameters
+    ----------
+    scalers : mapping of str to Scaler
+        By view.
+    stacks : mapping
+        ``{"codes": {view: stack}, "autoencoder": ..., "random_encoder": ...}``.
+    history : list of dict
+        The loss of every epoch.
+    features : mapping of str to Tensor, shape (n_rows, n_features)
+        Of all rows, also of those that were not fitted on, by view: what the scalers take.
     """
 
     scalers: Mapping[str, Scaler]
     stacks: Mapping[str, Mapping[str, StackedAutoencoder]]
     history: list[dict[str, Any]]
+    features: Mapping[str, Tensor]
+
+    def inputs(self, data: Data, rows: NDArray[np.int64], views: Sequence[View]) -> dict[str, Tensor]:
+        """What the stacks take of some rows, by view: scaled, shape (n_rows, n_features)."""
+        at = torch.from_numpy(rows)
+        return {
+            view.name: self.scalers[view.name].transform(
+                self.features[view.name][at], data.observed_of(view, rows)
+            )
+            for view in views
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +106,7 @@ def fit_models(
     data : Data
         All rows.
     rows : ndarray of int
-        Those to fit on; no other row is looked at.
+        Those to fit on; no other row is looked at, but by an alignment, which takes all rows of a subject.
     recipe : Recipe
         How.
     fold : int
@@ -101,11 +122,12 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
-    scalers, specs = {}, []
+    features, scalers, specs = {}, {}, []
     for view in recipe.views:
-        x = data.features[view.name][at]
+        groups = view.n_groups(data.n_chans)
+        features[view.name] = _aligned(data, view, data.features[view.name], recipe)
+        x = features[view.name][at]
         observed = data.observed_of(view, rows)
-        groups = data.n_chans if view.is_raw else None
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
         spec = FitSpec(
             x=scalers[view.name].transform(x, observed),
@@ -132,7 +154,8 @@ def fit_models(
         stacks.setdefault(result.spec.name, {})[result.spec.view] = result.model
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
-    return Fitted(scalers, stacks, [row for result in results for row in result.history])
+    history = [row for result in results for row in result.history]
+    return Fitted(scalers, stacks, history, features)
 
 
 def fit_head(
@@ -217,7 +240,7 @@ def judge_fold(
         Of the test rows, in their order.
     """
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
-    train, test = (_scaled(data, side, recipe, fitted.scalers) for side in (fold.train, fold.test))
+    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     represented = {
         name: (encode(fitted.stacks[name], train), encode(fitted.stacks[name], test))
         for name in ("codes", "autoencoder", "random_encoder")
@@ -282,7 +305,7 @@ def reconstruct(
     dict of str to Reconstruction
         By view.
     """
-    scaled = [_scaled(data, rows, recipe, fitted.scalers) for rows in (train, test)]
+    scaled = [fitted.inputs(data, rows, recipe.views) for rows in (train, test)]
     return {
         view.name: compare_reconstructions(
             scaled[0][view.name],
@@ -305,14 +328,15 @@ def encode(stacks: Mapping[str, StackedAutoencoder], scaled: Mapping[str, Tensor
         return torch.cat([stacks[view].encode(x) for view, x in scaled.items()], 1).numpy()
 
 
-def _scaled(
-    data: Data, rows: NDArray[np.int64], recipe: Recipe, scalers: Mapping[str, Scaler]
-) -> dict[str, Tensor]:
-    at = torch.from_numpy(rows)
-    return {
-        v.name: scalers[v.name].transform(data.features[v.name][at], data.observed_of(v, rows))
-        for v in recipe.views
-    }
+def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
+    """Align a view's features, all rows: each subject has its own windows, wherever they are."""
+    if recipe.alignment == "none":
+        return x
+    subjects, observed = data.groups["subject"], data.observed_of(view)
+    alignment = Alignment.fit(
+        x, subjects, recipe.alignment, n_groups=view.n_groups(data.n_chans), observed=observed
+    )
+    return alignment.transform(x, subjects, observed)
 
 
 def _finetune_spec(

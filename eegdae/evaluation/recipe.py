@@ -75,6 +75,8 @@ class Recipe:
         None: encoders stay as pretraining left them.
     seed : int
         Of every random draw.
+    alignment : str
+        See `Alignment`.
     baselines : tuple of str
         Further one-number baselines: ``deviation`` is made of the scaled features in each fold,
         ``eigenvalue_ratio`` stands in ``Data.extra``.
@@ -90,6 +92,7 @@ class Recipe:
     head: HeadSpec
     finetune: FinetuneSpec | None = None
     seed: int = 0
+    alignment: str = "none"
     baselines: tuple[str, ...] = ()
 
 
@@ -100,7 +103,7 @@ class Data:
     Parameters
     ----------
     features : mapping of str to Tensor, shape (n_rows, n_features of the view)
-        Unscaled, by view.
+        By view, as `compute_views` gives them: nothing fitted, nothing aligned.
     target : ndarray of int, shape (n_rows,)
         Class numbers, -1 = none.
     n_classes, n_chans : int
@@ -108,8 +111,8 @@ class Data:
     observed : Tensor of bool or None, shape (n_rows, n_chans n_times)
         Of the raw view.
     groups : mapping of str to ndarray of str, shape (n_rows,)
-        Of `eegdae.evaluation.splits.group_labels`, by column; needed only where something is chosen inside
-        the training rows.
+        Of `eegdae.evaluation.splits.group_labels`, by column; needed only where something is aligned, or
+        chosen inside the training rows.
     extra : mapping of str to Tensor, shape (n_rows, n_inputs)
         Further representations to judge as they are, standardised like all others.
     """
@@ -122,6 +125,8 @@ class Data:
     groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def observed_of(self, view: View, rows: NDArray[np.int64]) -> Tensor | None:
-        """Which entries of a view's rows were observed, shape (n_rows, n_features); None where all were."""
-        return self.observed[torch.from_numpy(rows)] if self.observed is not None and view.is_raw else None
+    def observed_of(self, view: View, rows: NDArray[np.int64] | None = None) -> Tensor | None:
+        """Which entries of a view's rows (None: of all) were observed, (n_rows, n_features); None = all."""
+        if self.observed is None or not view.is_raw:
+            return None
+        return self.observed if rows is None else self.observed[torch.from_numpy(rows)]

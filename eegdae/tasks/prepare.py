@@ -62,15 +62,15 @@ def make_data(windows: Windows, settings: Settings) -> Data:
     windows : Windows
         All of them.
     settings : Settings
-        Which views, alignment and baselines.
+        Which views and baselines.
 
     Returns
     -------
     Data
-        Unscaled: whatever is fitted is fitted inside the folds.
+        As computed: whatever is fitted is fitted inside the folds.
     """
     views = settings.recipe.views
-    features = compute_views(windows, views, alignment=settings.alignment)
+    features = compute_views(windows, views)
     extra = {}
     if "eigenvalue_ratio" in settings.recipe.baselines:
         extra["eigenvalue_ratio"] = eigenvalue_ratio(windows)

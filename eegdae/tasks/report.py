@@ -62,7 +62,7 @@ def report_data(
     plane = PCA(2, svd_solver="full").fit(codes) if drawable else None
     labels = windows.metadata["label"].astype(str).tolist() if windows.classes else []
     final = history[(history["fold"].astype(str) == "final") & (history["view"] != "all")]
-    transductive = settings.alignment != "none"
+    transductive = settings.recipe.alignment != "none"
     return ReportData(
         name=settings.name,
         summary=_summary(config, settings, windows, model),
@@ -74,7 +74,7 @@ def report_data(
         network=_network(model),
         dropped=windows.dropped,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
-        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)],
+        matrices=_matrices(windows, data, model),
         scalp=_scalp(settings, windows),
         codes2d=plane.transform(codes) if plane else None,
         explained=tuple(plane.explained_variance_ratio_) if plane else (0.0, 0.0),
@@ -121,7 +121,7 @@ def _summary(
         ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
         ("classes", ", ".join(counts) or "none"),
         ("views", ", ".join(f"{name}: {s.n_features} features to {s.n_codes} codes" for name, s in sizes)),
-        ("scaler, alignment", f"{recipe.scaler}, {settings.alignment}"),
+        ("scaler, alignment", f"{recipe.scaler}, {recipe.alignment}"),
         ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
         (
             "training",
@@ -176,6 +176,8 @@ def _examples(
             "errors_unit": "training sd" if settings.recipe.scaler == "standard" else "scaled units",
         }
         if view.is_raw:
+            # an aligned window is in units of its person's spread, channel by channel
+            units = windows.units if settings.recipe.alignment == "none" else ("sd",) * windows.n_chans
             scaler = model.scalers[view.name]
             back: dict[str, Any] = {
                 w: scaler.inverse_transform(torch.from_numpy(x[len(x) // 2]))
@@ -184,26 +186,31 @@ def _examples(
                 for w, x in rows.items()
             }
             examples.append(
-                SignalExample(
-                    **back, **common, ch_names=windows.ch_names, units=windows.units, sfreq=windows.sfreq
-                )
+                SignalExample(**back, **common, ch_names=windows.ch_names, units=units, sfreq=windows.sfreq)
             )
         else:
             examples.append(FeatureExample(**rows, **common, unit=common["errors_unit"]))
     return examples
 
 
-def _matrices(view: View, windows: Windows, data: Data, model: CodeModel) -> list[MatrixExample]:
+def _matrices(windows: Windows, data: Data, model: CodeModel) -> list[MatrixExample]:
     """Mean matrices of the classes in the bands that differ most between them, and their reconstructions."""
-    if view.is_raw or view.measure == "power" or not windows.classes:
+    views = [view for view in model.views if not (view.is_raw or view.measure == "power")]
+    if not views or not windows.classes:
         return []
-    x, scaler = data.features[view.name], model.scalers[view.name]
-    with torch.inference_mode():
-        back = scaler.inverse_transform(model.stacks[view.name](scaler.transform(x)))
+    features = {view.name: data.features[view.name] for view in views}
+    back = model.reconstruct_features(features, data.groups["subject"])
+    return [m for v in views for m in _view_matrices(v, features[v.name], back[v.name], windows, data)]
+
+
+def _view_matrices(
+    view: View, features: torch.Tensor, back: torch.Tensor, windows: Windows, data: Data
+) -> list[MatrixExample]:
     n_bands = len(view.bands or ())
     rows = [torch.from_numpy(data.target == k) for k in range(data.n_classes)]
     means, found = (
-        np.stack([view.matrices(values[at], windows.n_chans).mean(0) for at in rows]) for values in (x, back)
+        np.stack([view.matrices(values[at], windows.n_chans).mean(0) for at in rows])
+        for values in (features, back)
     )
     spread = means.std(0).reshape(n_bands, -1).mean(1)
     names = [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (view.bands or {}).items()]

@@ -11,7 +11,8 @@ from eegdae.connectivity import MEASURES
 from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.evaluation.judge import FinetuneSpec, HeadSpec, Recipe
-from eegdae.features import ALIGNMENTS, SCALERS, View
+from eegdae.features import View
+from eegdae.scaling import ALIGNMENTS, SCALERS
 from eegdae.tasks.targets import check_targets, resolve
 from eegdae.training import Optimizer, Schedule
 
@@ -34,8 +35,6 @@ class Settings:
         Of the run.
     data, windows, split : dict
         Keyword arguments of `load_recordings`, `make_windows` and `make_folds`.
-    alignment : str
-        See `compute_views`.
     threads : int or None
         Threads of torch; None = as many as cores.
     recipe : Recipe
@@ -46,7 +45,6 @@ class Settings:
     data: dict[str, Any]
     windows: dict[str, Any]
     split: dict[str, Any]
-    alignment: str
     threads: int | None
     recipe: Recipe
 
@@ -112,7 +110,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         data=data,
         windows=windows,
         split=split,
-        alignment=_one_of("alignment", config["alignment"], ALIGNMENTS),
         threads=trainer["threads"],
         recipe=Recipe(
             views=_views(config["features"]),
@@ -133,6 +130,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             head=read_head(config),
             finetune=_finetune(config, optimizer),
             seed=_whole("seed", config["seed"], low=0),
+            alignment=_one_of("alignment", config["alignment"], ALIGNMENTS),
             baselines=_baselines(config["baselines"]),
         ),
     )

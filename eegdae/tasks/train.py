@@ -73,7 +73,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         for name, png in figures.items():
             run.write_bytes(f"figures/{name}", png)
         run.write_text("report.html", html)
-        for line in metrics_lines(metrics, transductive=settings.alignment != "none"):
+        for line in metrics_lines(metrics, transductive=settings.recipe.alignment != "none"):
             log.info(line)
         run.finish(metrics)
         log.info(f"run:    {folder}")
@@ -175,7 +175,7 @@ def _final_model(
         ch_names=windows.ch_names,
         units=windows.units,
         classes=windows.classes,
-        alignment=settings.alignment,
+        alignment=recipe.alignment,
         corruption=type(recipe.corruption).__name__,
     )
     codes = encode(model.stacks, model.scaled(windows))

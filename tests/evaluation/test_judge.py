@@ -12,7 +12,8 @@ from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
-from eegdae.features import Scaler, View
+from eegdae.features import View
+from eegdae.scaling import Alignment, Scaler
 from eegdae.training import Schedule
 
 N, TEST = 60, np.arange(40, 60)
@@ -191,6 +192,22 @@ def test_unlabelled_rows_train_the_stacks_and_no_head():
     some, full = judge_fold(data(target=target), FOLD, 0, RECIPE), judge_fold(data(), FOLD, 0, RECIPE)
     assert np.array_equal(some.codes, full.codes)
     assert not np.array_equal(some.proba["codes"], full.proba["codes"])
+
+
+def test_alignment_takes_all_rows_of_a_subject_and_no_other():
+    how = recipe(alignment="zscore")
+    fitted = fit_models(data(), FOLD.train, how, fold=0)
+    for name, groups in (("raw", 2), ("power", None)):
+        who, x = GROUPS["subject"], data().features[name]
+        expected = Alignment.fit(x, who, "zscore", n_groups=groups).transform(x, who)
+        assert torch.equal(fitted.features[name], expected)
+        scaled = fitted.inputs(data(), TEST, how.views)[name]
+        assert torch.equal(scaled, fitted.scalers[name].transform(expected[torch.from_numpy(TEST)]))
+    other = fit_models(with_other_test_rows(), FOLD.train, how, fold=0)
+    seen = [np.isin(GROUPS["subject"], GROUPS["subject"][side]) for side in (FOLD.train, TEST)]
+    apart = torch.from_numpy(seen[0] & ~seen[1])
+    assert torch.equal(fitted.features["raw"][apart], other.features["raw"][apart])
+    assert not torch.equal(fitted.features["raw"], other.features["raw"])
 
 
 def test_missing_samples_count_nowhere():

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import fit_pca
 from eegdae.evaluation.heads import LogisticHead
-from eegdae.features import Scaler
+from eegdae.scaling import Scaler
 from eegdae.training import FitSpec, Schedule, fit_many
 
 

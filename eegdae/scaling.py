@@ -1,0 +1,170 @@
+"""Shift and scale of features: fitted on training rows (`Scaler`), and subject by subject (`Alignment`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eegdae.errors import EegdaeError, did_you_mean
+
+SCALERS = ("standard", "minmax", "none")
+ALIGNMENTS = ("none", "zscore")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Shift and scale of each feature, fitted on training rows: ``(x - center) / scale``.
+
+    Parameters
+    ----------
+    center, scale : Tensor, shape (n_features,)
+        In the unit of the features; a constant feature has scale 1.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    @classmethod
+    def fit(
+        cls, x: Tensor, kind: str, *, n_groups: int | None = None, observed: Tensor | None = None
+    ) -> Scaler:
+        """Fit a scaler.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n_rows, n_features)
+            Training rows.
+        kind : str
+            ``standard`` (mean 0, sd 1), ``minmax`` (0 to 1) or ``none``.
+        n_groups : int or None
+            Equal blocks of features that are scaled as one (channels of raw windows); None = each its own.
+        observed : Tensor of bool or None, shape (n_rows, n_features)
+            True where ``x`` was observed; the others do not count.
+
+        Returns
+        -------
+        Scaler
+            Fitted.
+
+        Raises
+        ------
+        EegdaeError
+            If the kind is unknown.
+        """
+        if kind not in SCALERS:
+            raise EegdaeError(f"scaler={kind!r}: no such scaler; {did_you_mean(str(kind), SCALERS)}")
+        n_features = x.shape[1]
+        if kind == "none":
+            return cls(torch.zeros(n_features), torch.ones(n_features))
+        width = n_features // n_groups if n_groups else 1
+        # (rows, groups, width) -> (groups, rows x width): numbers that share a scale; NaN where unobserved
+        values = x.double() if observed is None else x.double().masked_fill(~observed, math.nan)
+        pooled = values.reshape(len(x), -1, width).transpose(0, 1).flatten(1)
+        if kind == "standard":
+            center = pooled.nanmean(1)
+            scale = (pooled - center[:, None]).square().nanmean(1).sqrt()
+        else:
+            center = pooled.nan_to_num(nan=math.inf).amin(1)
+            scale = pooled.nan_to_num(nan=-math.inf).amax(1) - center
+        # a feature that was never observed stays as it is
+        center, scale = center.nan_to_num(0.0, 0.0, 0.0), scale.nan_to_num(0.0, 0.0, 0.0)
+        scale = torch.where(scale > 1e-12 * center.abs().clamp(min=1e-12), scale, 1.0)
+        return cls(center.repeat_interleave(width).float(), scale.repeat_interleave(width).float())
+
+    def transform(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Scale rows, shape (n_rows, n_features); what was not observed becomes 0."""
+        scaled = (x - self.center) / self.scale
+        return scaled if observed is None else scaled.masked_fill(~observed, 0.0)
+
+    def inverse_transform(self, x: Tensor) -> Tensor:
+        """Bring scaled rows back to the unit of the features, shape (n_rows, n_features)."""
+        return x * self.scale + self.center
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Shift and scale of each subject's features, from all rows at hand of that subject, unlabelled.
+
+    A row then depends on its subject's other rows, also on those that are tested: transductive.
+
+    Parameters
+    ----------
+    scalers : mapping of str to Scaler
+        By subject; empty where nothing is aligned.
+    """
+
+    scalers: Mapping[str, Scaler]
+
+    @classmethod
+    def fit(
+        cls,
+        x: Tensor,
+        subjects: NDArray[Any],
+        kind: str,
+        *,
+        n_groups: int | None = None,
+        observed: Tensor | None = None,
+    ) -> Alignment:
+        """Fit an alignment on the very rows that it is for.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n_rows, n_features)
+            All rows of every subject.
+        subjects : ndarray of str, shape (n_rows,)
+            Whose row it is.
+        kind : str
+            ``none``, or ``zscore``: mean 0 and sd 1 of each subject's features.
+        n_groups, observed
+            As in `Scaler.fit`.
+
+        Returns
+        -------
+        Alignment
+            Fitted.
+
+        Raises
+        ------
+        EegdaeError
+            If the kind is unknown.
+        """
+        if kind not in ALIGNMENTS:
+            raise EegdaeError(f"alignment={kind!r}: no such alignment; {did_you_mean(str(kind), ALIGNMENTS)}")
+        scalers = {}
+        for subject, rows in _rows_of(subjects) if kind == "zscore" else ():
+            seen = None if observed is None else observed[rows]
+            scalers[subject] = Scaler.fit(x[rows], "standard", n_groups=n_groups, observed=seen)
+        return cls(scalers)
+
+    def transform(self, x: Tensor, subjects: NDArray[Any], observed: Tensor | None = None) -> Tensor:
+        """Align rows, shape (n_rows, n_features); a feature that is constant within a subject becomes 0."""
+        if not self.scalers:
+            return x
+        aligned = torch.empty_like(x)
+        for subject, rows in _rows_of(subjects):
+            seen = None if observed is None else observed[rows]
+            aligned[rows] = self.scalers[subject].transform(x[rows], seen)
+        return aligned
+
+    def inverse_transform(self, x: Tensor, subjects: NDArray[Any]) -> Tensor:
+        """Bring aligned rows back to the unit of the features, shape (n_rows, n_features)."""
+        if not self.scalers:
+            return x
+        back = torch.empty_like(x)
+        for subject, rows in _rows_of(subjects):
+            back[rows] = self.scalers[subject].inverse_transform(x[rows])
+        return back
+
+
+def _rows_of(subjects: NDArray[Any]) -> list[tuple[str, Tensor]]:
+    return [
+        (str(subject), torch.from_numpy(np.flatnonzero(subjects == subject)))
+        for subject in dict.fromkeys(subjects.tolist())
+    ]
