@@ -16,12 +16,13 @@ from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
 from eegdae.scaling import Alignment, Scaler
+from eegdae.tangent_space import TangentSpace
 from eegdae.windows import Windows
 
 
 @dataclass(frozen=True, eq=False)
 class CodeModel:
-    """Views, scalers, one stack a view and a head, fitted.
+    """Views, projections, scalers, one stack a view and a head, fitted.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ class CodeModel:
         See `Alignment`; of the windows that are given, all of a subject's should be there.
     head : LogisticHead, CodeClassifier or None
         On the codes.
+    corruption : str
+        What it was trained to undo.
+    projections : mapping of str to TangentSpace
+        By view, of those views that have one.
     """
 
     views: tuple[View, ...]
@@ -56,6 +61,7 @@ class CodeModel:
     alignment: str = "none"
     head: LogisticHead | CodeClassifier | None = None
     corruption: str = field(default="", kw_only=True)
+    projections: Mapping[str, TangentSpace] = field(default_factory=dict, kw_only=True)
 
     @property
     def n_codes(self) -> int:
@@ -85,7 +91,7 @@ class CodeModel:
             codes = [self.stacks[view.name].encode(scaled[view.name]) for view in self.views]
         return np.ascontiguousarray(torch.cat(codes, 1).numpy(), dtype=np.float32)
 
-    def reconstruct(self, windows: Windows) -> dict[str, NDArray[np.float32]]:
+    def reconstruct(self, windows: Windows) -> dict[str, NDArray[np.floating[Any]]]:
         """Features of windows as the network gives them back, in the unit of the features.
 
         Parameters
@@ -95,8 +101,9 @@ class CodeModel:
 
         Returns
         -------
-        dict of str to ndarray of float32
-            By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features).
+        dict of str to ndarray
+            By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features) as
+            `View.features` gives them; of covariances in float64.
         """
         windows = self.fit_channels(windows)
         back = self.reconstruct_features(
@@ -133,7 +140,9 @@ class CodeModel:
             x, alignment = self._input(view, features[view.name], subjects, observed)
             with torch.inference_mode():
                 x = self.scalers[view.name].inverse_transform(self.stacks[view.name](x))
-            back[view.name] = alignment.inverse_transform(x, subjects)
+            x = alignment.inverse_transform(x, subjects)
+            projection = self.projections.get(view.name)
+            back[view.name] = projection.inverse_transform(x) if projection else x
         return back
 
     def predict_proba(self, windows: Windows) -> NDArray[np.float64]:
@@ -166,6 +175,7 @@ class CodeModel:
     ) -> tuple[Tensor, Alignment]:
         """What a stack takes, and how the rows at hand were aligned on the way."""
         observed = observed if view.is_raw else None
+        x = view.project(x, self.projections.get(view.name))
         alignment = Alignment.fit(
             x, subjects, self.alignment, n_groups=view.n_groups(len(self.ch_names)), observed=observed
         )
@@ -224,9 +234,11 @@ class CodeModel:
                     "measure": v.measure,
                     "bands": {k: list(b) for k, b in v.bands.items()} if v.bands else None,
                     "hidden": list(v.hidden) if v.hidden else None,
+                    "options": dict(v.options),
                 }
                 for v in self.views
             ],
+            "projections": {name: p.state() for name, p in self.projections.items()},
             "scalers": {name: {"center": s.center, "scale": s.scale} for name, s in self.scalers.items()},
             "stacks": {
                 name: {"config": s.config, "state": dict(s.state_dict())} for name, s in self.stacks.items()
@@ -256,6 +268,7 @@ class CodeModel:
                 v["measure"],
                 {k: (float(b[0]), float(b[1])) for k, b in v["bands"].items()} if v["bands"] else None,
                 tuple(v["hidden"]) if v["hidden"] else None,
+                v.get("options") or {},  # older runs have no options
             )
             for v in state["views"]
         )
@@ -265,6 +278,10 @@ class CodeModel:
             stack.load_state_dict(part["state"])
             stacks[name] = stack.requires_grad_(False).eval()
         names = {view.name for view in views}
+        projected = {view.name for view in views if view.is_tangent}
+        projections = state.get("projections") or {}
+        if projected != set(projections):
+            raise ValueError(f"projections {sorted(projections)} for the views {sorted(projected)}")
         if not names or names != set(stacks) or names != set(state["scalers"]):
             raise ValueError(
                 f"views {sorted(names)}, stacks {sorted(stacks)}, scalers {sorted(state['scalers'])}"
@@ -280,6 +297,7 @@ class CodeModel:
             classes=tuple(state["classes"]),
             alignment=state["alignment"],
             corruption=state["corruption"],
+            projections={name: TangentSpace.from_state(p) for name, p in projections.items()},
             head=_head_from(state["head"]),
         )
 

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eegdae.connectivity import MEASURES, check_bands, connectivity, feature_names, unvectorize, vectorize
-from eegdae.connectivity.bands import EEG_BANDS
+from eegdae.connectivity import (
+    EEG_BANDS,
+    MEASURES,
+    check_settings,
+    connectivity,
+    covariance,
+    feature_names,
+    unvectorize,
+    vectorize,
+)
+from eegdae.connectivity.covariance import COVARIANCES
+from eegdae.connectivity.tangent import METRICS
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.tangent_space import MOST_COMPONENTS, TangentSpace, from_entries, to_entries
 from eegdae.windows import Windows
+
+TANGENTS = ("covariance_tangent", "filter_bank_tangent")
+"""Covariances of the windows, or of each of their bands, in a tangent space fitted on training rows."""
+FROM_WINDOWS = ("raw", *TANGENTS, *MEASURES)
+"""What a view may be of."""
+
+# Every option that is checked against windows; the views say the rest.
+_OWN_KEYS = ("measure", "bands", "hidden")
+_OPTIONS = tuple(
+    name
+    for name in inspect.signature(check_settings).parameters
+    if name not in ("n_chans", "n_times", "sfreq", "measures", "bands")
+)
+_TANGENT_OPTIONS: Mapping[str, Any] = {
+    "covariance_estimator": "oas",
+    "metric": "riemann",
+    "n_components": MOST_COMPONENTS,
+}
+_WHOLE = "all frequencies"
+# Bytes of windows whose covariances are computed at once, in float64.
+_BLOCK = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -25,46 +59,99 @@ class View:
     name : str
         What it is called, e.g. ``power``.
     measure : str
-        ``raw`` (the window itself), or a measure of connectivity: ``power pearson plv``.
+        ``raw`` (the window itself), a measure of `eegdae.connectivity.MEASURES`, or covariances as tangent
+        vectors: ``covariance_tangent`` of the windows as they are, ``filter_bank_tangent`` of each band.
     bands : mapping of str to (float, float) or None
-        Name -> (lower, upper) edge in hertz; None = the usual EEG bands; not for ``raw``.
+        Name -> (lower, upper) edge in hertz; None = the usual EEG bands (with ``freqs`` among the options:
+        one entry a frequency); not for ``raw`` and ``covariance_tangent``.
     hidden : tuple of int or None
         Widths of its own stack; None = those of the model.
+    options : mapping of str to value
+        Of a measure: ``estimator`` and the others of `eegdae.connectivity`. Of tangent vectors:
+        ``covariance_estimator`` (oas, ledoit_wolf, empirical), ``metric`` of the mean (riemann, logeuclid),
+        ``n_components``, most dimensions of a band's subspace (None = the rank); see `TangentSpace`.
 
     Raises
     ------
     EegdaeError
-        If the measure is unknown.
+        If the measure or an option is unknown, or an option impossible whatever the windows.
     """
 
     name: str
     measure: str
     bands: Mapping[str, tuple[float, float]] | None = None
     hidden: tuple[int, ...] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name or not str(self.name).isidentifier():
             raise EegdaeError(f"features.{self.name}: the name of a view must be letters, digits and _")
-        known = ("raw", *MEASURES)
-        if self.measure not in known:
-            hint = did_you_mean(str(self.measure), known)
+        if self.measure not in FROM_WINDOWS:
+            hint = did_you_mean(str(self.measure), FROM_WINDOWS)
             raise EegdaeError(f"features.{self.name}.measure={self.measure!r}: no such measure; {hint}")
-        if self.measure == "raw" and self.bands is not None:
-            raise EegdaeError(f"features.{self.name}.bands: raw windows have no bands; leave it out")
-        if self.measure != "raw" and self.bands is None:
+        object.__setattr__(self, "options", self._checked_options())
+        if self.measure in ("raw", "covariance_tangent"):
+            if self.bands is not None:
+                other = "raw windows have no bands" if self.is_raw else "filter_bank_tangent is of bands"
+                raise EegdaeError(f"features.{self.name}.bands: {other}; leave it out")
+        elif self.bands is None and "freqs" not in self.options:
             object.__setattr__(self, "bands", dict(EEG_BANDS))
+
+    def _checked_options(self) -> dict[str, Any]:
+        known = () if self.is_raw else tuple(_TANGENT_OPTIONS) if self.is_tangent else _OPTIONS
+        for key in self.options:
+            if key not in known:
+                hint = did_you_mean(str(key), (*_OWN_KEYS, *known))
+                raise EegdaeError(f"features.{self.name}.{key}: unknown key; {hint}")
+        for key in ("estimator", "covariance_estimator", "metric"):
+            if not isinstance(self.options.get(key, ""), str | None):
+                raise EegdaeError(f"features.{self.name}.{key}={self.options[key]!r}: must be a name")
+        if not self.is_tangent:
+            given = {key: _plain(value) for key, value in self.options.items() if value is not None}
+            if given.get("estimator") == "filter_hilbert":
+                raise EegdaeError(
+                    f"features.{self.name}.estimator='filter_hilbert': filters a recording before it is cut, "
+                    "and views are of windows; use hilbert"
+                )
+            return given
+        options = {**_TANGENT_OPTIONS, **self.options}
+        for key, allowed in (("covariance_estimator", COVARIANCES), ("metric", METRICS)):
+            if options[key] not in allowed:
+                hint = did_you_mean(str(options[key]), allowed)
+                raise EegdaeError(f"features.{self.name}.{key}={options[key]!r}: not known; {hint}")
+        n = options["n_components"]
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise EegdaeError(
+                f"features.{self.name}.n_components={n!r}: must be a whole number, 1 or more, "
+                "or null for the rank"
+            )
+        return options
 
     @property
     def is_raw(self) -> bool:
         """Whether its features are the samples of the window."""
         return self.measure == "raw"
 
+    @property
+    def is_tangent(self) -> bool:
+        """Whether its features are covariances, from which a `TangentSpace` makes what the stack takes."""
+        return self.measure in TANGENTS
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Name of each matrix of a window: of the band, or of the frequency; none for ``raw``."""
+        if self.is_raw:
+            return ()
+        if self.bands is not None:
+            return tuple(self.bands)
+        return tuple(f"{f:g} Hz" for f in self.options.get("freqs", ())) or (_WHOLE,)
+
     def n_groups(self, n_chans: int) -> int | None:
         """Blocks of features that share one scale: the channels of raw windows; None = each its own."""
         return n_chans if self.is_raw else None
 
     def features(self, windows: Windows) -> Tensor:
-        """Features of windows.
+        """Features of windows; a window's do not depend on the others.
 
         Parameters
         ----------
@@ -74,12 +161,13 @@ class View:
         Returns
         -------
         Tensor, shape (n_windows, n_features)
-            float32; the window channel after channel for ``raw``, else as `vectorize` lays them out.
+            float32; the window channel after channel for ``raw``, else as `vectorize` lays them out. For
+            tangent vectors the entries of the covariances, float64 (see `to_entries`).
 
         Raises
         ------
         EegdaeError
-            If a band does not fit the rate, or samples are missing and the view is not ``raw``.
+            If a band or an option does not fit the windows, or samples are missing and it is not ``raw``.
         """
         if self.is_raw:
             return torch.from_numpy(np.ascontiguousarray(windows.x)).flatten(1)
@@ -87,29 +175,105 @@ class View:
             raise EegdaeError(
                 f"windows.max_missing: view {self.name!r} needs windows without missing samples; set it to 0"
             )
-        bands = self._bands(windows.sfreq, windows.n_times)
-        c = connectivity(windows.x, sfreq=windows.sfreq, measures=(self.measure,), bands=bands)
+        if self.is_tangent:
+            return self._covariances(windows)
+        self._check(windows, self.measure, self.options)
+        c = connectivity(
+            windows.x, sfreq=windows.sfreq, measures=(self.measure,), bands=self.bands, **self.options
+        )
         return torch.from_numpy(vectorize(c[:, 0], self.measure)).float()
 
-    def matrices(self, features: Tensor, n_chans: int) -> NDArray[np.float32]:
-        """Matrices that features stand for: (n, n_features) -> (n, n_bands, n_chans, n_chans)."""
-        v = features.numpy()
-        return unvectorize(v, self.measure, n_bands=len(self.bands or ()), n_chans=n_chans)
+    def fit_projection(self, features: Tensor, n_chans: int) -> TangentSpace | None:
+        """Fit the step between features and alignment.
+
+        Parameters
+        ----------
+        features : Tensor, shape (n_rows, n_features)
+            Training rows, of `features`.
+        n_chans : int
+            Channels of the windows.
+
+        Returns
+        -------
+        TangentSpace or None
+            None where the features are taken as they are.
+
+        Raises
+        ------
+        EegdaeError
+            If the covariances of these rows have no mean or no variance.
+        """
+        if not self.is_tangent:
+            return None
+        metric, n_components = self.options["metric"], self.options["n_components"]
+        try:
+            return TangentSpace.fit(features, n_chans=n_chans, metric=metric, n_components=n_components)
+        except EegdaeError as error:
+            raise EegdaeError(f"features.{self.name}: {error}") from error
+
+    def project(self, features: Tensor, projection: TangentSpace | None) -> Tensor:
+        """Bring features of any rows to what is aligned and scaled: float32, shape (n_rows, n_features).
+
+        Parameters
+        ----------
+        features : Tensor, shape (n_rows, n_features)
+            Of `features`.
+        projection : TangentSpace or None
+            Of `fit_projection`.
+
+        Raises
+        ------
+        EegdaeError
+            If a covariance is not positive definite.
+        """
+        if projection is None:
+            return features
+        try:
+            return projection.transform(features)
+        except EegdaeError as error:
+            raise EegdaeError(f"features.{self.name}: {error}") from error
+
+    def matrices(self, features: Tensor, n_chans: int) -> NDArray[np.floating[Any]]:
+        """Matrices that features stand for: (n, n_features) -> (n, n_entries, n_chans, n_chans)."""
+        if self.is_tangent:
+            return from_entries(features, n_chans).numpy()
+        return unvectorize(features.numpy(), self.measure, n_bands=len(self.entries), n_chans=n_chans)
 
     def feature_names(self, windows: Windows) -> list[str]:
         """Name of each feature: ``plv|alpha|O1-O2``; ``raw|O1|17`` is sample 17 of channel O1."""
         if self.is_raw:
             return [f"raw|{ch}|{t}" for ch in windows.ch_names for t in range(windows.n_times)]
-        return feature_names(self.measure, band_names=list(self.bands or ()), ch_names=windows.ch_names)
+        measure = "covariance" if self.is_tangent else self.measure
+        return feature_names(measure, band_names=self.entries, ch_names=windows.ch_names)
 
-    def _bands(self, sfreq: float, n_times: int) -> dict[str, tuple[float, float]]:
+    def _covariances(self, windows: Windows) -> Tensor:
+        estimator = self.options["covariance_estimator"]
+        options: dict[str, Any] = {"bands": self.bands, "covariance_estimator": estimator}
+        if self.bands is not None:
+            self._check(windows, "covariance", {"covariance_estimator": estimator})
+        size = max(1, _BLOCK // (8 * windows.n_chans * windows.n_times))
+        blocks = []
+        for start in range(0, max(1, len(windows)), size):
+            x = torch.from_numpy(np.asarray(windows.x[start : start + size], np.float64))
+            if self.bands is None:
+                c = covariance(x, estimator=estimator)
+            else:
+                c = connectivity(x, sfreq=windows.sfreq, measures=("covariance",), **options)
+            blocks.append(to_entries(c.reshape(len(x), len(self.entries), *c.shape[-2:])))
+        return torch.cat(blocks)
+
+    def _check(self, windows: Windows, measure: str, options: Mapping[str, Any]) -> None:
         try:
-            checked = check_bands(
-                self.bands or {}, sfreq=sfreq, n_times=n_times, min_bins=MEASURES[self.measure].min_bins
+            check_settings(
+                n_chans=windows.n_chans,
+                n_times=windows.n_times,
+                sfreq=windows.sfreq,
+                measures=(measure,),
+                bands=self.bands,
+                **options,
             )
         except EegdaeError as error:
             raise EegdaeError(f"features.{self.name}.{error}") from error
-        return dict(checked)
 
 
 def compute_views(windows: Windows, views: Sequence[View]) -> dict[str, Tensor]:
@@ -133,3 +297,8 @@ def compute_views(windows: Windows, views: Sequence[View]) -> dict[str, Tensor]:
         If a view is not possible on these windows.
     """
     return {view.name: view.features(windows) for view in views}
+
+
+def _plain(value: Any) -> Any:
+    """Give arrays and tuples as lists, as a configuration has them and a checkpoint keeps them."""
+    return np.asarray(value).tolist() if isinstance(value, tuple | range | np.ndarray | np.generic) else value

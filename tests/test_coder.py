@@ -94,6 +94,68 @@ def test_an_alignment_is_taken_back_in_a_reconstruction():
         np.testing.assert_allclose(m.reconstruct(w)[view.name].reshape(8, -1), expected, rtol=1e-4, atol=1e-5)
 
 
+def tangent_model(**changes):
+    """A model of two views of covariances, nothing trained."""
+    views = (
+        View("whole", "covariance_tangent", options={"n_components": 2}),
+        View(
+            "bands",
+            "filter_bank_tangent",
+            {"low": (2.0, 9.0), "high": (9.0, 30.0)},
+            options={"metric": "logeuclid"},
+        ),
+    )
+    w = windows(40)
+    spaces = {view.name: view.fit_projection(view.features(w), 3) for view in views}
+    v = {view.name: spaces[view.name].transform(view.features(w)) for view in views}
+    stacks = {
+        name: StackedAutoencoder(x.shape[1], hidden=(2,), code_activation="linear")
+        .reset(Stream(1))
+        .requires_grad_(False)
+        for name, x in v.items()
+    }
+    scalers = {name: Scaler.fit(x, "standard") for name, x in v.items()}
+    return CodeModel(views, scalers, stacks, 64.0, 64, NAMES, UNITS, projections=spaces, **changes)
+
+
+@pytest.mark.parametrize("alignment", ["none", "zscore"])
+def test_codes_and_reconstructions_of_covariances(alignment, tmp_path):
+    m, w = tangent_model(alignment=alignment), windows(20)
+    who = w.metadata["subject"].to_numpy()
+    view = m.views[0]
+    v = m.projections["whole"].transform(view.features(w))
+    aligned = Alignment.fit(v, who, alignment)
+    z = m.scalers["whole"].transform(aligned.transform(v, who))
+    assert z.shape == (20, 3)
+    assert torch.equal(z, m.scaled(w)["whole"])
+    np.testing.assert_array_equal(m.transform(w)[:, :2], m.stacks["whole"].encode(z))
+    back = aligned.inverse_transform(m.scalers["whole"].inverse_transform(m.stacks["whole"](z)), who)
+    expected = m.projections["whole"].inverse_transform(back)
+    found = m.reconstruct(w)
+    np.testing.assert_allclose(found["whole"], expected, rtol=1e-6)
+    assert found["whole"].shape == view.features(w).shape
+    for view in m.views:
+        c = view.matrices(torch.from_numpy(found[view.name]), 3)
+        assert (np.linalg.eigvalsh(c) > 0).all()
+    torch.save(m.state(), tmp_path / "model.ckpt")
+    state = torch.load(tmp_path / "model.ckpt", weights_only=True)
+    twin = CodeModel.from_state(state)
+    assert np.array_equal(twin.transform(w), m.transform(w))
+    assert all(np.array_equal(twin.reconstruct(w)[name], x) for name, x in found.items())
+    assert twin.views == m.views
+    del state["projections"]["bands"]
+    with pytest.raises(ValueError, match=r"projections \['whole'\] for the views \['bands', 'whole'\]"):
+        CodeModel.from_state(state)
+
+
+def test_a_checkpoint_from_before_there_were_options_is_read():
+    state = model().state()
+    del state["projections"]
+    for view in state["views"]:
+        del view["options"]
+    assert np.array_equal(CodeModel.from_state(state).transform(windows()), model().transform(windows()))
+
+
 @pytest.mark.parametrize("head", ["none", "logistic", "linear", "mlp"])
 @pytest.mark.parametrize("alignment", ["none", "zscore"])
 def test_state_round_trip_through_a_file_of_tensors_and_plain_data(head, alignment, tmp_path):

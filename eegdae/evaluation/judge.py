@@ -20,6 +20,7 @@ from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.features import View
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
 from eegdae.scaling import Alignment, Scaler
+from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
     CheckpointStore,
     ClassifierSpec,
@@ -49,6 +50,8 @@ class Fitted:
 
     Parameters
     ----------
+    projections : mapping of str to TangentSpace
+        By view, of those views that have one.
     scalers : mapping of str to Scaler
         By view.
     stacks : mapping
@@ -56,9 +59,11 @@ class Fitted:
     history : list of dict
         The loss of every epoch.
     features : mapping of str to Tensor, shape (n_rows, n_features)
-        Of all rows, also of those that were not fitted on, by view: what the scalers take.
+        Of all rows, also of those that were not fitted on, by view: projected and aligned, what the scalers
+        take.
     """
 
+    projections: Mapping[str, TangentSpace]
     scalers: Mapping[str, Scaler]
     stacks: Mapping[str, Mapping[str, StackedAutoencoder]]
     history: list[dict[str, Any]]
@@ -80,7 +85,7 @@ class Verdict:
     """What one fold found on its test rows.
 
     Codes, class probabilities by representation, the penalty ``C`` of each logistic head, reconstructions by
-    view, and the loss of every epoch.
+    view, the loss of every epoch, and what was projected on, by view.
     """
 
     codes: NDArray[np.float32]
@@ -88,6 +93,7 @@ class Verdict:
     penalties: dict[str, float]
     reconstructions: dict[str, Reconstruction]
     history: list[dict[str, Any]]
+    projections: Mapping[str, TangentSpace]
 
 
 def fit_models(
@@ -99,7 +105,7 @@ def fit_models(
     compare: bool = True,
     checkpoints: CheckpointStore | None = None,
 ) -> Fitted:
-    """Fit scalers and stacks on some rows.
+    """Fit projections, scalers and stacks on some rows.
 
     Parameters
     ----------
@@ -122,10 +128,13 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
-    features, scalers, specs = {}, {}, []
+    features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
-        features[view.name] = _aligned(data, view, data.features[view.name], recipe)
+        projection = view.fit_projection(data.features[view.name][at], data.n_chans)
+        if projection:
+            projections[view.name] = projection
+        features[view.name] = _aligned(data, view, view.project(data.features[view.name], projection), recipe)
         x = features[view.name][at]
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
@@ -155,7 +164,7 @@ def fit_models(
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
     history = [row for result in results for row in result.history]
-    return Fitted(scalers, stacks, history, features)
+    return Fitted(projections, scalers, stacks, history, features)
 
 
 def fit_head(
@@ -277,7 +286,8 @@ def judge_fold(
             history += losses
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
-    return Verdict(represented["codes"][1], proba, penalties, reconstructions, history)
+    codes = represented["codes"][1]
+    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections)
 
 
 def reconstruct(

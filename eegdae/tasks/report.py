@@ -121,6 +121,10 @@ def _summary(
         ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
         ("classes", ", ".join(counts) or "none"),
         ("views", ", ".join(f"{name}: {s.n_features} features to {s.n_codes} codes" for name, s in sizes)),
+        (
+            "dimensions of covariances",
+            "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
+        ),
         ("scaler, alignment", f"{recipe.scaler}, {recipe.alignment}"),
         ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
         (
@@ -134,6 +138,16 @@ def _summary(
         ("seed", str(config["seed"])),
     ]
     return [(key, value) for key, value in rows if value]
+
+
+def _subspaces(view: View, model: CodeModel) -> str:
+    """Say how many dimensions the final model reduced covariances to, and their rank."""
+    space = model.projections[view.name]
+    parts = [
+        f"{entry} {n} of {space.n_chans} (rank {rank})"
+        for entry, n, rank in zip(view.entries, space.n_components, space.ranks, strict=True)
+    ]
+    return f"{view.name}: {', '.join(parts)}"
 
 
 def _network(model: CodeModel) -> list[tuple[str, str, str, int]]:
@@ -206,13 +220,15 @@ def _matrices(windows: Windows, data: Data, model: CodeModel) -> list[MatrixExam
 def _view_matrices(
     view: View, features: torch.Tensor, back: torch.Tensor, windows: Windows, data: Data
 ) -> list[MatrixExample]:
-    n_bands = len(view.bands or ())
     rows = [torch.from_numpy(data.target == k) for k in range(data.n_classes)]
     means, found = (
         np.stack([view.matrices(values[at], windows.n_chans).mean(0) for at in rows])
         for values in (features, back)
     )
-    spread = means.std(0).reshape(n_bands, -1).mean(1)
+    spread = means.std(0).mean((1, 2))
+    if view.is_tangent:
+        # covariances have the unit of their band's power, and the slowest band the most of it
+        spread = spread / np.abs(means).mean((0, 2, 3))
     names = [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (view.bands or {}).items()]
     return [
         MatrixExample(
@@ -220,8 +236,8 @@ def _view_matrices(
             reconstructed=found[:, b],
             classes=windows.classes,
             ch_names=windows.ch_names,
-            measure=view.measure,
-            band=names[b],
+            measure="covariance" if view.is_tangent else view.measure,
+            band=names[b] if names else view.entries[b],
         )
         for b in sorted(np.argsort(-spread)[:MAX_MATRIX_BANDS].tolist())
     ]

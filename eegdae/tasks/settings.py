@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eegdae.connectivity import MEASURES
 from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.evaluation.judge import FinetuneSpec, HeadSpec, Recipe
-from eegdae.features import View
+from eegdae.features import FROM_WINDOWS, View
 from eegdae.scaling import ALIGNMENTS, SCALERS
 from eegdae.tasks.targets import check_targets, resolve
 from eegdae.training import Optimizer, Schedule
@@ -105,6 +104,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     _known("split.", split, ("kind", "by", "n_folds", "train", "test"))
     _needed("split.", split, ("kind",))
     data = dict(config["data"])
+    views = _views(config["features"])
     return Settings(
         name=str(config["name"]),
         data=data,
@@ -112,7 +112,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         split=split,
         threads=trainer["threads"],
         recipe=Recipe(
-            views=_views(config["features"]),
+            views=views,
             hidden=hidden,
             scaler=scaler,
             corruption=corruption,
@@ -131,7 +131,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             finetune=_finetune(config, optimizer),
             seed=_whole("seed", config["seed"], low=0),
             alignment=_one_of("alignment", config["alignment"], ALIGNMENTS),
-            baselines=_baselines(config["baselines"]),
+            baselines=_baselines(config["baselines"], views),
         ),
     )
 
@@ -192,10 +192,13 @@ def _head(config: Mapping[str, Any], optimizer: Optimizer) -> HeadSpec:
     return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
 
 
-def _baselines(value: object) -> tuple[str, ...]:
+def _baselines(value: object, views: tuple[View, ...]) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise EegdaeError(f"baselines={value!r}: must be a list of {', '.join(BASELINES)}; [] for none")
-    return tuple(_one_of("baselines", name, BASELINES) for name in value)
+    named = tuple(_one_of("baselines", name, BASELINES) for name in value)
+    # how a recording was cleaned shows in its covariance, and may tell its class
+    of_covariances = any(view.is_tangent or view.measure == "covariance" for view in views)
+    return ("eigenvalue_ratio", *named) if of_covariances and "eigenvalue_ratio" not in named else named
 
 
 def _penalties(value: object) -> tuple[float, ...]:
@@ -232,20 +235,20 @@ def _views(node: Mapping[str, Any]) -> tuple[View, ...]:
         if not isinstance(given, Mapping):
             raise EegdaeError(f"features.{name}={given!r}: must be a mapping with a measure")
         options = dict(given)
-        if name in ("raw", *MEASURES) and "measure" not in options:
+        if name in FROM_WINDOWS and "measure" not in options:
             # what an experiment says of a view that was not chosen: eegdae train 'features=[power]'
             continue
-        _known(f"features.{name}.", options, ("measure", "bands", "hidden"))
-        hidden = options.get("hidden")
+        hidden = options.pop("hidden", None)
         widths = None if hidden is None else _widths(f"features.{name}.hidden", hidden)
-        bands = options.get("bands")
+        bands = options.pop("bands", None)
         if bands is not None and not isinstance(bands, Mapping):
             raise EegdaeError(
                 f"features.{name}.bands={bands!r}: must be a mapping, for example {{alpha: [8, 13]}}"
             )
         if bands is not None:
             bands = {str(band): edges for band, edges in dict(bands).items()}
-        views.append(View(str(name), options.get("measure", ""), bands, widths))
+        # what is left are options of the measure, which the view checks
+        views.append(View(str(name), options.pop("measure", ""), bands, widths, options))
     if not views:
         raise EegdaeError("features: no view; choose one or more of raw, power, connectivity")
     return tuple(views)

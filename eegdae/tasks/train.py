@@ -19,6 +19,7 @@ from eegdae.evaluation.reconstruction import Reconstruction
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
+from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.prepare import counted, load_windows, make_data
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
@@ -135,6 +136,7 @@ def _do_fold(
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
     run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
+    keep_subspaces(run, name, verdict.projections, settings)
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
     right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
@@ -152,6 +154,25 @@ def keep_reconstructions(run: RunFolder, name: str, found: Mapping[str, Reconstr
         for what in ("rows", "clean", "corrupted", "reconstructed", "pca")
     }
     run.write_npz(f"{name}/reconstruction.npz", **arrays)
+
+
+def keep_subspaces(
+    run: RunFolder, name: str, projections: Mapping[str, TangentSpace], settings: Settings
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Write rank and dimensions of every view that is projected, band by band, into a folder of the run."""
+    found = {
+        view.name: {
+            entry: {"rank": rank, "n_components": n}
+            for entry, rank, n in zip(
+                view.entries, projections[view.name].ranks, projections[view.name].n_components, strict=True
+            )
+        }
+        for view in settings.recipe.views
+        if view.name in projections
+    }
+    if found:
+        run.write_json(f"{name}/subspaces.json", found)
+    return found
 
 
 def unit_of(metadata: pd.DataFrame) -> np.ndarray[Any, np.dtype[Any]]:
@@ -177,7 +198,11 @@ def _final_model(
         classes=windows.classes,
         alignment=recipe.alignment,
         corruption=type(recipe.corruption).__name__,
+        projections=fitted.projections,
     )
+    for view, bands in keep_subspaces(run, ".", fitted.projections, settings).items():
+        told = ", ".join(f"{band} {n['n_components']} (rank {n['rank']})" for band, n in bands.items())
+        log.info(f"{view}: dimensions kept of {windows.n_chans}: {told}")
     codes = encode(model.stacks, model.scaled(windows))
     labelled = np.flatnonzero(data.target >= 0)
     if len(labelled):

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -12,9 +13,10 @@ from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
-from eegdae.features import View
+from eegdae.features import View, compute_views
 from eegdae.scaling import Alignment, Scaler
 from eegdae.training import Schedule
+from eegdae.windows import Windows
 
 N, TEST = 60, np.arange(40, 60)
 FOLD = Fold(np.setdiff1d(np.arange(N), TEST), TEST, ("z",))
@@ -23,6 +25,8 @@ Y = (np.arange(N) // 3) % 2
 GROUPS = {by: np.array([str(k // 6) for k in range(N)]) for by in GROUP_COLUMNS}
 RAW = torch.randn(N, 6, generator=G) * 3 + 5 + 4 * torch.from_numpy(Y)[:, None]
 POWER = torch.randn(N, 4, generator=G)
+SIGNALS = np.random.default_rng(1).normal(size=(N, 4, 100)) * np.geomspace(1, 8, 4)[:, None]
+SIGNALS = (SIGNALS + 0.5 * SIGNALS[:, ::-1]) * (1 + 0.3 * Y[:, None, None])
 RECIPE = Recipe(
     views=(View("raw", "raw"), View("power", "power", hidden=(3,))),
     hidden=(5, 2),
@@ -54,16 +58,19 @@ def with_other_test_rows():
 def states(fitted, of, how):
     """All that was fitted on the training rows, flat; heads and PCA as seen through fixed rows."""
     out = {}
+    for view, space in fitted.projections.items():
+        for part in ("subspaces", "references", "remainders"):
+            out |= {f"{part}.{view}.{k}": value for k, value in enumerate(getattr(space, part))}
     for view, scaler in fitted.scalers.items():
         out[f"scaler.{view}.center"], out[f"scaler.{view}.scale"] = scaler.center, scaler.scale
     for model, stacks in fitted.stacks.items():
         for view, stack in stacks.items():
             out |= {f"{model}.{view}.{name}": value for name, value in stack.state_dict().items()}
-    at = torch.from_numpy(FOLD.train)
-    train = {view: s.transform(of.features[view][at]) for view, s in fitted.scalers.items()}
+    train = fitted.inputs(of, FOLD.train, how.views)
+    n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
     probe = {view: torch.linspace(-2, 2, 10 * x.shape[1]).reshape(10, -1) for view, x in train.items()}
     represented = {m: (encode(s, train), encode(s, probe)) for m, s in fitted.stacks.items()}
-    represented["pca"] = pca_codes(train, probe, {"raw": 2, "power": 3})
+    represented["pca"] = pca_codes(train, probe, n_codes)
     for name, (x, x_probe) in represented.items():
         head, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
         out[f"head.{name}"] = torch.from_numpy(head_proba(head, x_probe))
@@ -72,9 +79,9 @@ def states(fitted, of, how):
     return out
 
 
-def leaks(fit, how=RECIPE):
+def leaks(fit, how=RECIPE, pair=None):
     """Names of the fitted states that depend on the test rows."""
-    mine, other = (states(fit(of), of, how) for of in (data(), with_other_test_rows()))
+    mine, other = (states(fit(of), of, how) for of in pair or (data(), with_other_test_rows()))
     return [name for name in mine if not torch.equal(mine[name], other[name])]
 
 
@@ -123,6 +130,105 @@ def test_a_planted_leak_is_caught():
         name.startswith("codes.raw")
         for name in leaks(lambda of: fit_models(of, np.arange(N), RECIPE, fold=0))
     )
+
+
+COVARIANCES = recipe(
+    views=(
+        View("whole", "covariance_tangent", hidden=(3,)),
+        View(
+            "bands",
+            "filter_bank_tangent",
+            {"low": (2.0, 9.0), "high": (9.0, 20.0)},
+            hidden=(2,),
+            options={"n_components": 3},
+        ),
+    )
+)
+
+
+def covariances(signals=None):
+    """Covariances of 60 windows of 4 channels, one class louder than the other."""
+    signals = SIGNALS if signals is None else signals
+    metadata = pd.DataFrame({"subject": GROUPS["subject"], "session": "", "run": ""})
+    w = Windows(signals.astype(np.float32), metadata, 50.0, tuple("abcd"), ("uV",) * 4)
+    return Data(
+        compute_views(w, COVARIANCES.views), Y.astype(np.int64), n_classes=2, n_chans=4, groups=GROUPS
+    )
+
+
+def wild(signals):
+    """Other test rows altogether: loud, mixed and in another unit; the training rows as they are."""
+    rng = np.random.default_rng(9)
+    signals = signals.copy()
+    signals[TEST] = 1e3 * rng.normal(size=(4, 4)) @ rng.normal(size=signals[TEST].shape)
+    return signals
+
+
+@pytest.mark.parametrize("metric", ["riemann", "logeuclid"])
+def test_no_subspace_and_no_mean_is_fitted_on_test_rows(metric):
+    views = tuple(
+        dataclasses.replace(view, options={**view.options, "metric": metric}) for view in COVARIANCES.views
+    )
+    how, pair = dataclasses.replace(COVARIANCES, views=views), (covariances(), covariances(wild(SIGNALS)))
+    assert not torch.equal(pair[0].features["whole"], pair[1].features["whole"])
+    assert leaks(lambda of: fit_models(of, FOLD.train, how, fold=0), how, pair) == []
+
+
+def test_a_planted_leak_of_a_subspace_is_caught(monkeypatch):
+    """The tangent space is fitted on all rows, everything else on those of the fold."""
+    pair = covariances(), covariances(wild(SIGNALS))
+    fit = View.fit_projection
+
+    def leaky(of):
+        monkeypatch.setattr(View, "fit_projection", lambda view, x, n: fit(view, of.features[view.name], n))
+        return fit_models(of, FOLD.train, COVARIANCES, fold=0)
+
+    found = leaks(leaky, COVARIANCES, pair)
+    assert {"subspaces.whole.0", "references.bands.1", "remainders.bands.0"} <= set(found)
+    assert {"scaler.whole.center", "head.codes", "head.pca", "probe.random_encoder"} & set(found)
+
+
+def test_every_representation_stands_on_the_tangent_vectors():
+    of = covariances()
+    verdict = judge_fold(of, FOLD, 0, COVARIANCES)
+    spaces = {
+        view.name: view.fit_projection(of.features[view.name][torch.from_numpy(FOLD.train)], 4)
+        for view in COVARIANCES.views
+    }
+    assert spaces["bands"].n_components == (3, 3)
+    for name, space in spaces.items():
+        assert all(map(torch.equal, verdict.projections[name].subspaces, space.subspaces))
+    wide = torch.cat([space.transform(of.features[name]) for name, space in spaces.items()], 1)
+    assert wide.shape == (N, 10 + 2 * 6)
+    wide = ((wide - wide[FOLD.train].mean(0)) / wide[FOLD.train].std(0, correction=0)).numpy()
+    head = LogisticHead.fit(wide[FOLD.train], Y[FOLD.train], n_classes=2)
+    np.testing.assert_allclose(verdict.proba["raw"], head.predict_proba(wide[TEST]), atol=1e-3)
+    assert verdict.reconstructions["whole"].clean.shape[1] == 10
+    assert roc_auc(Y[TEST], verdict.proba["raw"]) > 0.9
+
+
+def test_the_verdict_on_a_covariance_hangs_on_no_other_test_row():
+    signals = wild(SIGNALS)
+    signals[TEST[0]] = SIGNALS[TEST[0]]
+    a, b = (judge_fold(of, FOLD, 0, COVARIANCES) for of in (covariances(), covariances(signals)))
+    for name, proba in a.proba.items():
+        np.testing.assert_allclose(proba[0], b.proba[name][0], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_tangent_vectors_are_aligned_after_the_projection_of_the_fold():
+    how, of = dataclasses.replace(COVARIANCES, alignment="zscore"), covariances()
+    for number, rows in enumerate((FOLD.train, TEST)):
+        fitted = fit_models(of, rows, how, fold=number, compare=False)
+        for view in how.views:
+            v = view.fit_projection(of.features[view.name][torch.from_numpy(rows)], 4)
+            v = v.transform(of.features[view.name])
+            expected = Alignment.fit(v, GROUPS["subject"], "zscore").transform(v, GROUPS["subject"])
+            assert torch.equal(fitted.features[view.name], expected)
+    # what is fitted before the alignment is not moved by the test rows, whatever it does
+    other = fit_models(covariances(wild(SIGNALS)), FOLD.train, how, fold=0, compare=False)
+    mine = fit_models(of, FOLD.train, how, fold=0, compare=False)
+    for name, space in mine.projections.items():
+        assert all(map(torch.equal, space.references, other.projections[name].references))
 
 
 @pytest.mark.parametrize("finetune", [None, FinetuneSpec(epochs=2, level=0.3)], ids=["frozen", "finetuned"])

@@ -58,6 +58,26 @@ def test_what_the_configuration_says_is_what_is_built(composed):
     assert settings.windows == config["windows"]
 
 
+def test_options_of_a_measure_reach_its_view(composed):
+    node = {"measure": "coherence", "estimator": "welch", "n_per_segment": 64, "order": None, "hidden": [4]}
+    view = read_settings(changed(composed, "features", {"mine": node})).recipe.views[0]
+    assert (view.measure, view.hidden) == ("coherence", (4,))
+    assert view.options == {"estimator": "welch", "n_per_segment": 64}
+    node = {"measure": "covariance_tangent", "n_components": None}
+    view = read_settings(changed(composed, "features", {"mine": node})).recipe.views[0]
+    assert view.options == {"covariance_estimator": "oas", "metric": "riemann", "n_components": None}
+
+
+@pytest.mark.parametrize("measure", ["covariance", "covariance_tangent", "filter_bank_tangent", "plv"])
+def test_beside_covariances_stands_what_cleaning_explains(composed, measure):
+    config = changed(composed, "features", {"mine": {"measure": measure}})
+    expected = ["eigenvalue_ratio"] if measure != "plv" else []
+    assert list(read_settings(config).recipe.baselines) == expected
+    for named in (["eigenvalue_ratio"], ["deviation"]):
+        config["baselines"] = named
+        assert sorted(read_settings(config).recipe.baselines) == sorted({*expected, *named})
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -96,6 +116,17 @@ def test_what_the_configuration_says_is_what_is_built(composed):
         ("features", {}, r"features: no view"),
         ("features.power.measure", "pwr", r"features\.power\.measure='pwr': no such measure"),
         ("features.power.band", {}, r"features\.power\.band: unknown key; did you mean 'bands'"),
+        (
+            "features.power.estimatr",
+            "welch",
+            r"features\.power\.estimatr: unknown key; did you mean 'estimator'",
+        ),
+        ("features.raw.estimator", "welch", r"features\.raw\.estimator: unknown key"),
+        (
+            "features",
+            {"t": {"measure": "covariance_tangent", "metrik": "x"}},
+            r"features\.t\.metrik: unknown key; did you mean 'metric'",
+        ),
         ("features.extra", {"hidden": [4]}, r"features\.extra\.measure=''"),
         ("features.power", 3, r"features\.power=3: must be a mapping"),
         ("windows.size", "2s", r"windows\.size='2s': must be a number"),

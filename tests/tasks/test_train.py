@@ -7,11 +7,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import TINY
+from shell import eeg_files
 
 import eegdae
 from eegdae.cli import main
+from eegdae.recordings import load_recordings
 from eegdae.run import read_config, read_tensors
+from eegdae.windows import make_windows
 
 REPRESENTATIONS = {"codes", "raw", "pca", "random_encoder", "autoencoder", "chance"}
 
@@ -111,3 +115,48 @@ def test_the_same_seed_gives_the_same_bytes(finished_run, tmp_path):
     assert main(["train", *TINY, "name=tiny", f"hydra.run.dir={tmp_path / 'again'}"]) == 0
     for name in ("codes.npz", "metrics.json", "model.ckpt", "history.csv", "folds/1/codes.npz"):
         assert (tmp_path / "again" / name).read_bytes() == (finished_run / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("alignment", ["none", "zscore"])
+def test_covariances_of_a_real_recording_from_file_to_codes(tmp_path, capsys, alignment):
+    """Two people's EEG through both tangent views; the loaded model finds its way back without the folds."""
+    files = [str(file) for file in eeg_files() if file.stem[7:9] in ("00", "01")]
+    run = tmp_path / "run"
+    options = (
+        *("experiment=eegmat", "features=[covariance_tangent,filter_bank_tangent]", f"data.path={files}"),
+        *(
+            "features.filter_bank_tangent.bands={narrow: [9.9, 10.7], alpha: [8, 13]}",
+            "features.filter_bank_tangent.metric=logeuclid",
+        ),
+        *("model.hidden=[8,4]", "pretrain.epochs=1", "pretrain.joint_epochs=1", "head.C=1", "baselines=[]"),
+        *("windows.stride=10", "split.n_folds=2", "trainer.threads=1", f"alignment={alignment}"),
+    )
+    assert main(["train", *options, f"hydra.run.dir={run}"]) == 0
+    said = capsys.readouterr().out
+    assert "covariance_tangent: dimensions kept of 19: all frequencies 15 (rank 19)" in said
+    # 10, 10.2, 10.4 and 10.6 Hz: a sine and a cosine each
+    assert "filter_bank_tangent: dimensions kept of 19: narrow 8 (rank 8), alpha 15 (rank 19)" in said
+    narrow = {"rank": 8, "n_components": 8}
+    for place in (run, run / "folds/0", run / "folds/1"):
+        assert json.loads((place / "subspaces.json").read_text())["filter_bank_tangent"]["narrow"] == narrow
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert set(metrics) >= REPRESENTATIONS | {"eigenvalue_ratio"}
+    assert ("transductive" in said) == (alignment == "zscore")
+    html = (run / "report.html").read_text()
+    assert "narrow 8 of 19 (rank 8)" in html
+    assert "Mean covariance in all frequencies" in html
+
+    config, model = read_config(run), eegdae.load(run)
+    windows = make_windows(load_recordings(config["data"]), size=5.0, stride=10.0, classes=model.classes)
+    codes = np.load(run / "codes.npz")["codes"]
+    np.testing.assert_allclose(model.transform(windows), codes, atol=1e-5)
+    back = model.reconstruct(windows)
+    for view in model.views:
+        c = view.matrices(torch.from_numpy(back[view.name]), 19)
+        assert (np.linalg.eigvalsh(c) > 0).all()
+    out = tmp_path / "codes.npz"
+    assert main(["extract", f"run={run}", "data=eegmat", f"data.path={files}", f"out={out}"]) == 0
+    np.testing.assert_allclose(np.load(out)["codes"], codes, atol=1e-5)
+    predicted = tmp_path / "p.csv"
+    assert main(["classify", f"run={run}", "data=eegmat", f"data.path={files}", f"out={predicted}"]) == 0
+    assert len(pd.read_csv(predicted)) == len(codes)
