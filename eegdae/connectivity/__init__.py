@@ -29,12 +29,15 @@ from eegdae.connectivity.cross_spectrum import (
 from eegdae.connectivity.directed import dtf, granger, pdc, spectral_granger
 from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.estimate import ESTIMATORS, check_measures, connectivity
+from eegdae.connectivity.floors import NoiseFloor, mean_modulus, noise_floor, subtract_floor
 from eegdae.connectivity.lags import cross_correlation
 from eegdae.connectivity.measures import MEASURES, Measure
 from eegdae.connectivity.phase import plv
 from eegdae.connectivity.phase_lag import ciplv, debiased_wpli, dpli, phase_locking, pli, ppc, wpli
 from eegdae.connectivity.power import log_power
 from eegdae.connectivity.rank import spearman
+from eegdae.connectivity.short_windows import ShortWindowWarning, check_cycles
+from eegdae.connectivity.surrogates import circularly_shifted, phase_randomized
 from eegdae.connectivity.tangent import (
     fit_subspace,
     from_tangent_vectors,
@@ -58,11 +61,15 @@ __all__ = [
     "ESTIMATORS",
     "MEASURES",
     "Measure",
+    "NoiseFloor",
+    "ShortWindowWarning",
     "analytic_signal",
     "analytic_signals",
     "check_bands",
+    "check_cycles",
     "check_measures",
     "ciplv",
+    "circularly_shifted",
     "coherence",
     "coherency",
     "connectivity",
@@ -83,15 +90,18 @@ __all__ = [
     "lagged_coherence",
     "log_power",
     "mean_covariance",
+    "mean_modulus",
     "morlet_transform",
     "morlet_wavelets",
     "multitaper_transform",
     "multitaper_wavelets",
     "n_features",
+    "noise_floor",
     "partial_correlation",
     "pdc",
     "pearson",
     "phase_locking",
+    "phase_randomized",
     "phase_slope_index",
     "pli",
     "plv",
@@ -103,6 +113,7 @@ __all__ = [
     "spearman",
     "spectral_correlation",
     "spectral_granger",
+    "subtract_floor",
     "tangent",
     "tangent_vectors",
     "untangent",
