@@ -87,8 +87,8 @@ def noise_floor(
     randomised or shifted. So channels are independent and have the spectra of the data. That matters: the
     floor depends on how evenly a band is filled, and an alpha peak or a steep spectrum raises it above that
     of white noise, which is what a closed form knows. With fewer windows than channels some channels share
-    one and keep the likeness of their amplitudes: the floor comes out higher, by a tenth to a third with one
-    window of coupled channels.
+    one and keep the likeness of their amplitudes: with a single window of EEG the floor of PLV comes out by 6
+    to 17 % too high, with one of copies by a third.
 
     Parameters
     ----------
@@ -130,8 +130,8 @@ def noise_floor(
     Notes
     -----
     The null is one of independent channels. Channels that share a source at zero lag scatter less than that
-    in their imaginary part, so values of `imaginary_coherence` and wPLI can lie under their floor. Memory is
-    that of the connectivity of `n_surrogates` windows.
+    in the imaginary part of their coherency, whose modulus can lie under the floor's. Memory is that of the
+    connectivity of `n_surrogates` windows.
 
     References
     ----------

@@ -73,7 +73,7 @@ def check_cycles(
     if bands is not None:
         for name, (lo, hi) in check_bands(bands, sfreq=sfreq, n_times=n_times).items():
             said = []
-            if hi <= 4 * lo and _is_short(lo * seconds):
+            if hi <= 4 * lo and lo * seconds < MIN_CYCLES:
                 said.append(
                     f"{lo * seconds:.1f} cycles of {lo:g} Hz in a window of {seconds:g} s, fewer than "
                     f"{MIN_CYCLES}"
@@ -88,7 +88,7 @@ def check_cycles(
                     f"band {name} [{lo:g}, {hi:g}] Hz: {'; '.join(said)}; lengthen the window or {mend}"
                 )
     hertz = [] if freqs is None else [float(freq) for freq in freqs]
-    slow = [freq for freq in hertz if _is_short(freq * seconds)]
+    slow = [freq for freq in hertz if freq * seconds < MIN_CYCLES]
     if slow:
         lines.append(
             f"freqs: {len(slow)} of {len(hertz)}, {min(slow):g} to {max(slow):g} Hz, have fewer than "
@@ -98,11 +98,6 @@ def check_cycles(
     for line in lines:
         warnings.warn(line, ShortWindowWarning, stacklevel=3)
     return lines
-
-
-def _is_short(cycles: float) -> bool:
-    """Six cycles must not be too few for the last digit of a float."""
-    return cycles < MIN_CYCLES * (1 - 1e-9)
 
 
 def _floor(measure: str, bt: int) -> str:

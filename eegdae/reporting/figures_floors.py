@@ -108,7 +108,13 @@ def _name_bands(axes: Axes, bands: Mapping[str, Sequence[float]]) -> None:
 def _legend() -> list[Line2D | Patch]:
     return [
         Line2D(
-            [], [], linestyle="", marker="o", markersize=6.0, color=COLOURS[1], label="data: mean over pairs"
+            [],
+            [],
+            linestyle="",
+            marker="o",
+            markersize=6.0,
+            color=COLOURS[1],
+            label="data: mean of windows and pairs",
         ),
         Line2D([], [], color="black", linewidth=1.6, label="floor: mean without coupling"),
         Patch(facecolor=_RANGE, label="95 % of single values without coupling"),

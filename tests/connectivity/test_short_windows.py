@@ -38,7 +38,6 @@ def test_one_line_a_band_and_none_for_long_windows():
         ((1, 40), 512, False, False),  # wider than two octaves
         ((0, 5), 128, False, True),
         ((3, 9), 256, False, False),
-        ((0.6, 2.4), 1280, False, False),  # 0.6 * 10 is not 6 to the last digit
     ],
 )
 def test_borders(band, n_times, cycles, bt):
