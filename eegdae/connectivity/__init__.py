@@ -29,6 +29,7 @@ from eegdae.connectivity.cross_spectrum import (
 from eegdae.connectivity.directed import dtf, granger, pdc, spectral_granger
 from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.estimate import connectivity
+from eegdae.connectivity.floors import NoiseFloor, mean_modulus, noise_floor, subtract_floor
 from eegdae.connectivity.lags import cross_correlation
 from eegdae.connectivity.measures import MEASURES, Measure
 from eegdae.connectivity.phase import plv
@@ -37,6 +38,8 @@ from eegdae.connectivity.power import log_power
 from eegdae.connectivity.rank import spearman
 from eegdae.connectivity.recording import filter_hilbert
 from eegdae.connectivity.settings import ESTIMATORS, Settings, check_measures, check_settings
+from eegdae.connectivity.short_windows import ShortWindowWarning, check_cycles
+from eegdae.connectivity.surrogates import circularly_shifted, phase_randomized
 from eegdae.connectivity.tangent import (
     fit_subspace,
     from_tangent_vectors,
@@ -60,13 +63,17 @@ __all__ = [
     "ESTIMATORS",
     "MEASURES",
     "Measure",
+    "NoiseFloor",
     "Settings",
+    "ShortWindowWarning",
     "analytic_signal",
     "analytic_signals",
     "check_bands",
+    "check_cycles",
     "check_measures",
     "check_settings",
     "ciplv",
+    "circularly_shifted",
     "coherence",
     "coherency",
     "connectivity",
@@ -88,15 +95,18 @@ __all__ = [
     "lagged_coherence",
     "log_power",
     "mean_covariance",
+    "mean_modulus",
     "morlet_transform",
     "morlet_wavelets",
     "multitaper_transform",
     "multitaper_wavelets",
     "n_features",
+    "noise_floor",
     "partial_correlation",
     "pdc",
     "pearson",
     "phase_locking",
+    "phase_randomized",
     "phase_slope_index",
     "pli",
     "plv",
@@ -108,6 +118,7 @@ __all__ = [
     "spearman",
     "spectral_correlation",
     "spectral_granger",
+    "subtract_floor",
     "tangent",
     "tangent_vectors",
     "untangent",

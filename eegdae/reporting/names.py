@@ -38,8 +38,15 @@ METRICS: dict[str, str] = {
 MEASURES: dict[str, str] = {
     "pearson": "Pearson correlation",
     "plv": "PLV",
+    "ciplv": "ciPLV",
     "pli": "PLI",
+    "dpli": "dPLI",
     "wpli": "wPLI",
+    "debiased_wpli": "debiased wPLI",
+    "ppc": "PPC",
+    "granger": "Granger causality",
+    "dtf": "DTF",
+    "pdc": "PDC",
 }
 """Connectivity measure -> plain name, where it differs from the key."""
 
