@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -47,5 +48,26 @@ def compare_classes(
         else:
             a, b = means[has[:, j], j], means[has[:, i], i]
         tests[i, j] = edge_test(a, b, paired=paired, alpha=alpha, directed=directed)
-    corrected = correct_together(list(tests.values()), directed=directed)
+    corrected = correct_together(list(tests.values()))
     return dict(zip(tests, corrected, strict=True))
+
+
+def largest_difference(tests: Mapping[tuple[int, int], EdgeTest]) -> tuple[int, int]:
+    """Choose the pair of classes that differs most; tested with all pairs, it may be chosen by its result.
+
+    Parameters
+    ----------
+    tests : mapping of (int, int) to EdgeTest
+        Of `compare_classes`, at least one.
+
+    Returns
+    -------
+    (int, int)
+        The pair with most significant edges; among equals, with the largest t.
+    """
+
+    def size(pair: tuple[int, int]) -> tuple[int, float]:
+        t = np.abs(tests[pair].t)
+        return int(tests[pair].significant.sum()), float(np.nanmax(t, initial=0.0))
+
+    return max(tests, key=size)

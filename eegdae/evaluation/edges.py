@@ -44,6 +44,8 @@ class EdgeTest:
         ``fdr`` or ``nbs``.
     paired : bool
         Whether the same subjects are in both classes.
+    directed : bool
+        Whether both entries of a pair of channels are edges, or one.
     n_subjects : tuple of int
         Those behind the test: ``(n,)`` where paired, else one number a class.
     n_edges : int
@@ -62,10 +64,17 @@ class EdgeTest:
     components: tuple[Component, ...]
     method: str
     paired: bool
+    directed: bool
     n_subjects: tuple[int, ...]
     n_edges: int
     alpha: float
     reason: str = ""
+
+    @property
+    def n_significant(self) -> NDArray[np.intp]:
+        """Significant edges of each matrix, shape (...)."""
+        counted = self.significant if self.directed else np.triu(self.significant)
+        return np.asarray(counted.sum((-2, -1)))
 
 
 def subject_means(
@@ -201,6 +210,7 @@ def edge_test(
         components=(),
         method=method,
         paired=paired,
+        directed=directed,
         n_subjects=n_subjects,
         n_edges=int((tested & family).sum()),
         alpha=alpha,
@@ -209,7 +219,7 @@ def edge_test(
     if result.reason:
         return result
     if method == "fdr":
-        return correct_together([result], directed=directed)[0]
+        return correct_together([result])[0]
     found, reason = network_components(
         x,
         is_a,
@@ -231,15 +241,13 @@ def edge_test(
     return replace(result, p_corrected=p_corrected, significant=significant, components=found, reason=reason)
 
 
-def correct_together(tests: Sequence[EdgeTest], *, directed: bool = False) -> list[EdgeTest]:
+def correct_together(tests: Sequence[EdgeTest]) -> list[EdgeTest]:
     """Hold the false discovery rate over the edges of several tests, e.g. of several views.
 
     Parameters
     ----------
     tests : sequence of EdgeTest
         Of any sizes; their own corrections are replaced.
-    directed : bool
-        As for `edge_test`.
 
     Returns
     -------
@@ -250,7 +258,7 @@ def correct_together(tests: Sequence[EdgeTest], *, directed: bool = False) -> li
     for test in tests:
         n_chans = test.p.shape[-1]
         upper = np.triu(np.ones((n_chans, n_chans), dtype=bool), 1)
-        entries.append(np.isfinite(test.p) & (True if directed else upper))
+        entries.append(np.isfinite(test.p) & (True if test.directed else upper))
     pooled = [test.p[at] for test, at in zip(tests, entries, strict=True)]
     n_edges = sum(len(p) for p in pooled)
     if n_edges == 0:
@@ -262,7 +270,7 @@ def correct_together(tests: Sequence[EdgeTest], *, directed: bool = False) -> li
     for test, at, values in zip(tests, entries, adjusted, strict=True):
         p = np.full(test.p.shape, np.nan)
         p[at] = values
-        if not directed:
+        if not test.directed:
             p = np.where(np.isnan(p), p.swapaxes(-1, -2), p)
         significant = np.isfinite(p) & (p <= test.alpha)
         corrected.append(
