@@ -111,6 +111,9 @@ def connectivity_pictures(
         axes[0].set_title(title, fontsize=9 if marked else None)
         if k == 0:
             axes[0].set_ylabel("channel (row)")
+        else:
+            axes[0].sharey(by_column[0, 0])
+            axes[0].tick_params(labelleft=False)
         axes[0].set_xlabel("channel (column)")
         draw_circle(axes[1], network, ch_names=ch_names, ch_pos=ch_pos, colours=colours)
         axes[1].set_title(network.sentence, fontsize=8.5)
@@ -203,6 +206,11 @@ def _bar(
 
 
 def _lines(text: str, most: float) -> str:
-    """Break a text into lines of about equal length."""
-    n_lines = max(int(np.ceil(len(text) / most)), 1)
-    return "\n".join(textwrap.wrap(text, int(len(text) / n_lines) + 10))
+    """Break a text into as few lines as it needs, about equally long."""
+    if not text:
+        return ""
+    n_lines = len(textwrap.wrap(text, int(most)))
+    width = -(-len(text) // n_lines)
+    while len(textwrap.wrap(text, width)) > n_lines:
+        width += 1
+    return "\n".join(textwrap.wrap(text, width))

@@ -25,6 +25,9 @@ _WIDTHS = (0.9, 3.4)
 _PALE = 0.6
 """Luminance above which a line on white needs an outline."""
 
+_ACROSS = np.array([[0.0, 1.0], [-1.0, 0.0]])
+"""Turns a direction to its right, so that the two ways between channels are two curves."""
+
 _HALO = [withStroke(linewidth=1.8, foreground="white")]
 
 
@@ -184,6 +187,8 @@ def draw_circle(
         ends = points[[edge.row, edge.column]]
         # close channels are joined by a shallow curve, opposite ones through the middle
         control = ends.mean(0) * (0.15 + 0.6 * (1 - np.linalg.norm(ends[0] - ends[1]) / 2))
+        if network.has_direction:
+            control = control + 0.1 * _ACROSS @ (ends[1] - ends[0])
         _curve(axes, network, edge, ends, control, colours)
     _nodes(axes, network, points)
     size = float(np.clip(300 / n_chans, 4.0, 8.0))
@@ -228,8 +233,8 @@ def draw_scalp(
     draw_head(axes)
     for edge in network.edges:
         ends = points[[edge.row, edge.column]]
-        # bent, so that it passes beside the electrodes on its way; the two directions to different sides
-        across = np.array([[0, 1], [-1, 0]]) @ (ends[1] - ends[0])
+        # bent, so that it passes beside the electrodes on its way
+        across = _ACROSS @ (ends[1] - ends[0])
         outward = 1.0 if network.has_direction or across @ ends.mean(0) >= 0 else -1.0
         _curve(axes, network, edge, ends, ends.mean(0) + 0.16 * outward * across, colours)
     _nodes(axes, network, points)

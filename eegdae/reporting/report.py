@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from eegdae.evaluation.edges import edge_kind
 from eegdae.reporting.figures import code_map, loss_curves
 from eegdae.reporting.figures_connectivity import connectivity_pictures
 from eegdae.reporting.figures_matrices import class_matrices
@@ -11,7 +12,7 @@ from eegdae.reporting.figures_scalp import scalp_maps
 from eegdae.reporting.figures_signal import reconstruction, reconstruction_features
 from eegdae.reporting.html import Block, FigureBlock, Section, Table, figures_of, render
 from eegdae.reporting.names import measure_name
-from eegdae.reporting.report_data import FeatureExample, ReportData, SignalExample
+from eegdae.reporting.report_data import FeatureExample, NetworkExample, ReportData, SignalExample
 from eegdae.reporting.style import MINUS, pretty_unit
 from eegdae.reporting.tables import frame_table
 from eegdae.reporting.verdict import verdict
@@ -145,16 +146,23 @@ def _networks(data: ReportData) -> list[Block]:
                 note=example.test,
             ),
             name=f"networks_{_file_name(example.measure)}_{_file_name(example.band)}",
-            caption=f"{measure_name(example.measure)} of {example.names[0]} and {example.names[1]} in "
-            f"{example.band}, each subject counted once, and their difference: as a matrix, and its "
-            "strongest edges (pairs of channels) as lines round a circle"
-            + (" and over the head, seen from above" if example.ch_pos is not None else "")
-            + f", thicker the stronger; an arrow goes from row to column. {example.test}",
-            alt=f"mean {measure_name(example.measure)} of two classes and their difference as matrices and "
-            f"networks; {example.test}",
+            caption=_network_caption(example),
+            alt=f"mean {measure_name(example.measure)} of {' and '.join(example.names)} and their "
+            f"difference, as matrices and networks; {example.test}",
         )
         for example in data.networks
     ]
+
+
+def _network_caption(example: NetworkExample) -> str:
+    first, second = example.names
+    head = "" if example.ch_pos is None else " and on the head, seen from above"
+    arrows = "" if edge_kind(example.values) == "undirected" else ", arrows from row to column"
+    return (
+        f"{measure_name(example.measure)} in {example.band} of {first}, of {second}, and how much higher "
+        f"(red) or lower (blue) it is in {second}, every subject counted once: as matrices, and the "
+        f"strongest pairs of channels as lines round a circle{head}{arrows}. {example.test}"
+    )
 
 
 def _scalp(data: ReportData) -> list[Block]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegdae.evaluation.class_edges import compare_classes
+from eegdae.evaluation.class_edges import compare_classes, largest_difference
 from eegdae.evaluation.edges import correct_together, edge_test
 
 from .test_edges import N_CHANS, UPPER, benjamini_hochberg, pair
@@ -41,3 +41,11 @@ def test_a_pair_that_too_few_people_have_leaves_the_others_alone():
     np.testing.assert_array_equal(found[0, 1].p_corrected, edge_test(a, b, paired=True).p_corrected)
     assert compare_classes(means[:, :1]) == {}
     assert correct_together([]) == []
+
+
+def test_the_pair_with_most_significant_edges_is_the_largest():
+    a, b = pair(12, effect=4.0)
+    same = np.stack([b, b + 1e-3 * a, a], axis=1)
+    assert largest_difference(compare_classes(same)) in ((0, 2), (1, 2))
+    few = compare_classes(same[:3])
+    assert largest_difference(few) in few
