@@ -76,7 +76,10 @@ def report_data(
         network=_network(model),
         dropped=windows.dropped,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
-        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)],
+        # features that were aligned stand for no matrix
+        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)]
+        if settings.alignment == "none"
+        else [],
         networks=[
             example
             for view in settings.recipe.views
