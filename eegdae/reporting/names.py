@@ -37,6 +37,7 @@ METRICS: dict[str, str] = {
 
 MEASURES: dict[str, str] = {
     "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
     "plv": "PLV",
     "ciplv": "ciPLV",
     "pli": "PLI",
@@ -44,6 +45,7 @@ MEASURES: dict[str, str] = {
     "wpli": "wPLI",
     "debiased_wpli": "debiased wPLI",
     "ppc": "PPC",
+    "phase_slope_index": "phase-slope index",
     "granger": "Granger causality",
     "dtf": "DTF",
     "pdc": "PDC",

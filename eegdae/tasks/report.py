@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
+from torch import Tensor
 
 from eegdae.coder import CodeModel
 from eegdae.evaluation.judge import Data
@@ -19,6 +20,7 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
+from eegdae.tasks.report_networks import network_examples
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows
 
@@ -74,7 +76,15 @@ def report_data(
         network=_network(model),
         dropped=windows.dropped,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
-        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)],
+        # features that were aligned stand for no matrix
+        matrices=[m for view in settings.recipe.views for m in _matrices(view, windows, data, model)]
+        if settings.alignment == "none"
+        else [],
+        networks=[
+            example
+            for view in settings.recipe.views
+            for example in network_examples(view, windows, _own_features(view, settings, windows, data))
+        ],
         scalp=_scalp(settings, windows),
         codes2d=plane.transform(codes) if plane else None,
         explained=tuple(plane.explained_variance_ratio_) if plane else (0.0, 0.0),
@@ -218,6 +228,11 @@ def _matrices(view: View, windows: Windows, data: Data, model: CodeModel) -> lis
         )
         for b in sorted(np.argsort(-spread)[:MAX_MATRIX_BANDS].tolist())
     ]
+
+
+def _own_features(view: View, settings: Settings, windows: Windows, data: Data) -> Tensor:
+    """Features in the unit of the measure, never aligned."""
+    return data.features[view.name] if settings.alignment == "none" else view.features(windows)
 
 
 def _scalp(settings: Settings, windows: Windows) -> ScalpExample | None:
