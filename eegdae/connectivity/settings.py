@@ -85,6 +85,19 @@ class Settings:
         """Name of each entry of the result: the band, or the frequency as ``"10 Hz"``."""
         return tuple(self.bands) if self.bands is not None else tuple(f"{f:g} Hz" for f in self.freqs)
 
+    def as_options(self) -> dict[str, Any]:
+        """Keyword arguments of `connectivity` that ask for the same."""
+        options: dict[str, Any] = {"sfreq": self.sfreq, "measures": tuple(self.measures), "bands": self.bands}
+        options |= {"estimator": self.estimator, "order": self.order, "max_lag": self.max_lag}
+        options["covariance_estimator"] = self.covariance_estimator
+        if self.estimator in WAVELETS:
+            options |= {"freqs": self.freqs, "n_cycles": self.n_cycles}
+        if self.estimator == "multitaper":
+            options["time_bandwidth"] = self.time_bandwidth
+        if self.estimator == "welch":
+            options["n_per_segment"] = self.n_per_segment
+        return options
+
 
 def check_settings(
     *,
