@@ -109,7 +109,9 @@ def transfer_function(wavelet: Tensor, n_fft: int) -> Tensor:
         Complex.
     """
     n_samples = wavelet.shape[-1]
-    return torch.fft.fft(pad(wavelet, (0, n_fft - n_samples)).roll(-((n_samples - 1) // 2), dims=-1))
+    centred = pad(wavelet, (0, n_fft - n_samples)).roll(-((n_samples - 1) // 2), dims=-1)
+    transfer: Tensor = torch.fft.fft(centred)
+    return transfer
 
 
 def fast_length(n: int) -> int:

@@ -302,7 +302,9 @@ def _groups(x: Tensor, request: WaveletRequest) -> Iterator[tuple[slice, Tensor]
     tensor, _ = as_tensor(x, name="x")
     n_times = tensor.shape[-1]
     plan = _runs if n_times <= _LONGEST_KEPT else _runs.__wrapped__
-    return convolve(without_constants(tensor), plan(request, n_times, tensor.dtype, tensor.device))
+    with torch.inference_mode(False):  # what is kept must do for a gradient later
+        runs = plan(request, n_times, tensor.dtype, tensor.device)
+    return convolve(without_constants(tensor), runs)
 
 
 def _each(groups: Iterator[tuple[slice, Tensor]], *, dim: int) -> Iterator[Tensor]:
