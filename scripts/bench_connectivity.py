@@ -363,8 +363,12 @@ def bench_first_call() -> dict[str, Any]:
 
 def main() -> None:
     """Run everything and write one file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "benchmarks" / "connectivity.json")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "benchmarks" / "connectivity.json"
+    )
     parser.add_argument("--quick", action="store_true", help="few windows: to try the script, not to report")
     arguments = parser.parse_args()
     n_windows, repeats = (4, 2) if arguments.quick else (64, 9)

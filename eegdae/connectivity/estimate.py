@@ -43,7 +43,7 @@ def connectivity(
     estimator: str = "hilbert",
     freqs: Sequence[float] | NDArray[Any] | None = None,
     n_cycles: float | Sequence[float] | None = None,
-    time_bandwidth: float | None = None,
+    time_bandwidth: float | Sequence[float] | None = None,
     mt_bandwidth: float | None = None,
     n_per_segment: int | None = None,
     order: int | None = None,
@@ -79,8 +79,9 @@ def connectivity(
         Hz, for ``morlet`` and ``multitaper``. Default: every whole Hz of the bands.
     n_cycles : float or sequence of float, optional
         Cycles in a wavelet or taper, one number or one a frequency. Default: 7.
-    time_bandwidth : float, optional
-        For ``multitaper``: length of a taper, s, times the full width of its band, Hz. Default: 4.
+    time_bandwidth : float or sequence of float, optional
+        For ``multitaper``: length of a taper, s, times the full width of its band, Hz, one number or one a
+        frequency. Default: 4.
     mt_bandwidth : float, optional
         For ``multitaper``, in place of `time_bandwidth`: the full width, Hz, at every frequency.
     n_per_segment : int, optional
@@ -304,8 +305,8 @@ def _block_size(x: Tensor, settings: Settings, *, n_chans: int, n_times: int, bu
     """Windows in a block: what stays near a core, and within the budget."""
     item = x.element_size()
     signals = 2 * item * n_chans * n_times
-    if settings.time_bandwidth:
-        signals *= max(1, math.floor(max(settings.time_bandwidth) - 1))
+    if settings.wavelets is not None and settings.wavelets.time_bandwidths:
+        signals *= max(1, math.floor(max(settings.wavelets.time_bandwidths) - 1))
     if settings.estimator == "welch":
         signals *= 2
     pairs = item * n_chans * n_chans

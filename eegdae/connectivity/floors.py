@@ -16,6 +16,7 @@ from torch import Tensor
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.bands import check_bands
 from eegdae.connectivity.closed_floors import CENTRES, closed_form
+from eegdae.connectivity.settings import check_settings
 from eegdae.connectivity.short_windows import ShortWindowWarning
 from eegdae.connectivity.surrogates import circularly_shifted, phase_randomized
 from eegdae.errors import EegdaeError, did_you_mean
@@ -170,9 +171,8 @@ def noise_floor(
     options |= {"sfreq": sfreq, "measures": measures, "estimator": estimator}
     values = _surrogate_values(x, method, n_surrogates=n_surrogates, seed=seed, options=options)
     mean, sd, modulus, q95 = _statistics(values, measures, per_pair=per_pair)
-    return NoiseFloor(
-        mean, sd, modulus, q95, tuple(measures), _names(bands, options), method, int(n_surrogates)
-    )
+    names = check_settings(n_chans=int(x.shape[1]), n_times=int(x.shape[2]), **options).entries
+    return NoiseFloor(mean, sd, modulus, q95, tuple(measures), names, method, int(n_surrogates))
 
 
 @overload
@@ -306,10 +306,6 @@ def _matrices(values: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.zeros((*values.shape[:-1], n_chans, n_chans))
     out[..., ~np.eye(n_chans, dtype=bool)] = values
     return out
-
-
-def _names(bands: Mapping[str, Sequence[float]] | None, options: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(bands) if bands is not None else tuple(f"{float(f):g} Hz" for f in options["freqs"])
 
 
 def _closed(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from eegdae.connectivity.spectra import Spectra
 
 Symmetry = Literal["symmetric", "antisymmetric", "complementary", "directed", "diagonal", "definite"]
-Needs = Literal["spectra", "slope", "window", "model"]
+Needs = Literal["signals", "cross", "slope", "window", "model"]
 
 EVERY = ("hilbert", "filter_hilbert", "morlet", "multitaper", "welch")
 WHOLE_BAND = ("hilbert", "filter_hilbert")
@@ -85,7 +85,8 @@ class Measure:
         What it takes depends on `needs`; it gives matrices (n_windows, n_freqs, n_chans,
         n_chans), and without the second axis for ``slope`` and ``window``.
     needs : str
-        ``spectra``: (Spectra, Settings), frequency by frequency. ``slope``: cross-spectra (n_windows,
+        ``signals``: (Spectra, Settings), frequency by frequency. ``cross``: the same, of which it takes the
+        cross-spectra alone. ``slope``: cross-spectra (n_windows,
         n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs, Settings).
     symmetry : str
         Of a matrix c. ``symmetric``: c[y, x] = c[x, y]; ``antisymmetric``: -c[x, y]; ``complementary``:
@@ -123,8 +124,9 @@ def _of_spectra(
     *,
     diagonal: float = 0.0,
     min_bins: int = 2,
+    needs: Needs = "signals",
 ) -> Measure:
-    return Measure(compute, "spectra", symmetry, transform, estimators, diagonal, min_bins)
+    return Measure(compute, needs, symmetry, transform, estimators, diagonal, min_bins)
 
 
 def _partial(s: Spectra, settings: Settings) -> Tensor:

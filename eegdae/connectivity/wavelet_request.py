@@ -32,6 +32,17 @@ class WaveletRequest:
     time_bandwidths: tuple[float, ...] | None
     """Of the tapers, one number a frequency; None for Morlet wavelets."""
 
+    def pick(self, numbers: Sequence[int]) -> WaveletRequest:
+        """Give the request of some of its frequencies, by their numbers."""
+        return replace(
+            self,
+            freqs=tuple(self.freqs[k] for k in numbers),
+            n_cycles=tuple(self.n_cycles[k] for k in numbers),
+            time_bandwidths=(
+                None if self.time_bandwidths is None else tuple(self.time_bandwidths[k] for k in numbers)
+            ),
+        )
+
 
 def check_morlet(freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers) -> WaveletRequest:
     """Refuse what no wavelet can be made of, and give each frequency its cycles.
