@@ -82,10 +82,14 @@ def convolve(x: Tensor, runs: Sequence[Run]) -> Iterator[tuple[slice, Tensor]]:
     for run in runs:
         transfer = run.transfer
         n_fft = transfer.shape[-1]
+        if x.numel() == 0:  # which a Fourier transform refuses
+            shape = (*x.shape[:-2], *transfer.shape[:-2], *x.shape[-2:])
+            yield slice(run.start, run.start + len(transfer)), transfer.new_zeros(shape)
+            continue
         if spectrum is None or spectrum.shape[-1] != n_fft:
             spectrum = torch.fft.fft(x, n=n_fft)
         extended = spectrum[(..., *[None] * (transfer.ndim - 2), slice(None), slice(None))]
-        n_bytes = max(1, spectrum.numel() * spectrum.element_size() * (transfer[0].numel() // n_fft))
+        n_bytes = spectrum.numel() * spectrum.element_size() * (transfer[0].numel() // n_fft)
         size = max(1, block // n_bytes)
         for first in range(0, len(transfer), size):
             some = transfer[first : first + size]

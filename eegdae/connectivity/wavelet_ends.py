@@ -89,14 +89,16 @@ def join_ends(factors: Sequence[NDArray[np.complex128]]) -> list[Ends]:
     list of Ends
         float64, on the CPU.
     """
-    starts: list[int] = []
+    starts = [0]
     for k, factor in enumerate(factors):
-        first = factors[starts[-1]] if starts else factor
+        first = factors[starts[-1]]
         ratio = (1 + factor.shape[1]) / (1 + first.shape[1])
-        if not starts or 3 * len(factor) < 2 * len(first) or not 0.5 <= ratio <= 2:
+        if 3 * len(factor) < 2 * len(first) or not 0.5 <= ratio <= 2:
             starts.append(k)
     groups = []
     for start, stop in zip(starts, [*starts[1:], len(factors)], strict=True):
+        if start == stop:  # no factors at all
+            continue
         n_samples = len(factors[start])
         rank = max(factor.shape[1] for factor in factors[start:stop])
         joint = np.zeros((n_samples, stop - start, 2, rank))

@@ -198,7 +198,7 @@ def test_impossible_requests(fast):
     x = noise(11, (2, 64))
     with pytest.raises(EegdaeError, match=r"the wavelet of 4 Hz has \d+ samples and the window 64 \(0.5 s\)"):
         fast(x, sfreq=SFREQ, freqs=[30.0, 4.0])
-    with pytest.raises(EegdaeError, match="freqs: 64.5 Hz; allowed"):
+    with pytest.raises(EegdaeError, match=r"freqs: 64.5 Hz; allowed"):
         fast(x, sfreq=SFREQ, freqs=[64.5])
-    with pytest.raises(EegdaeError, match="x: values of type torch.complex64; allowed: real numbers"):
+    with pytest.raises(EegdaeError, match=r"x: values of type torch.complex64; allowed: real numbers"):
         fast(x.to(torch.complex64), sfreq=SFREQ, freqs=[30.0])
