@@ -21,6 +21,7 @@ CENTRES: Mapping[str, float] = {
     "spearman": 0.0,
     "partial_correlation": 0.0,
     "covariance": 0.0,
+    "cross_correlation_lag": 0.0,
     "imaginary_coherence": 0.0,
     "phase_slope_index": 0.0,
     "dpli": 0.5,

@@ -246,13 +246,13 @@ def _matrices(
     out = x.new_zeros((n_windows, len(kinds), len(members), n_chans, n_chans))
     sloped = any(kind.needs == "slope" for kind in kinds)
     cross: dict[int, Tensor] = {}
-    if any(kind.needs in ("spectra", "slope") for kind in kinds):
+    if any(kind.needs in ("signals", "cross", "slope") for kind in kinds):
         signals = spectra_of(x, settings) if source is None else source.spectra(start, start + n_windows)
         for numbers, spectra in signals:
             place = {number: k for k, number in enumerate(numbers)}
             inside = [[place[number] for number in member if number in place] for member in members]
             for k, kind in enumerate(kinds):
-                if kind.needs != "spectra":
+                if kind.needs not in ("signals", "cross"):
                     continue
                 values = kind.compute(spectra, settings)  # (n_windows, n_freqs, n_chans, n_chans)
                 for entry, places in enumerate(inside):

@@ -274,7 +274,7 @@ def _check_wavelets(
 ) -> WaveletRequest:
     """Wavelets of every frequency, or tapers with their bandwidth from either of the two ways to say it."""
     hertz = _whole_hertz(bands) if freqs is None else freqs
-    if not len(hertz):
+    if freqs is None and not len(hertz):
         return WaveletRequest(sfreq, (), (), None)  # no whole Hz in a band, which is refused by its name
     request = check_morlet(hertz, sfreq=sfreq, n_cycles=_CYCLES if n_cycles is None else n_cycles)
     if len(set(request.freqs)) < len(request.freqs):

@@ -62,7 +62,7 @@ def morlet_cross_spectra(
     EegdaeError
         Where `morlet_transform` does.
     """
-    return _cross_spectra(x, check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
+    return wavelet_cross_spectra(x, check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
 
 
 def multitaper_cross_spectra(
@@ -101,7 +101,7 @@ def multitaper_cross_spectra(
         Where `multitaper_transform` does.
     """
     request = check_multitaper(freqs, sfreq=sfreq, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
-    return _cross_spectra(x, request)
+    return wavelet_cross_spectra(x, request)
 
 
 _Layout = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -120,7 +120,26 @@ class _Plan:
     order: Tensor | None  # to the order of the request, where it is another
 
 
-def _cross_spectra(x: Tensor, request: WaveletRequest) -> Tensor:
+def wavelet_cross_spectra(x: Tensor, request: WaveletRequest) -> Tensor:
+    """Average the products of every two channels over time, and tapers, for what a request asks for.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., n_chans, n_times)
+        Real signals, any unit, float32 or float64.
+    request : WaveletRequest
+        Wavelets or tapers.
+
+    Returns
+    -------
+    Tensor, shape (..., n_freqs, n_chans, n_chans)
+        As that of `morlet_cross_spectra`.
+
+    Raises
+    ------
+    EegdaeError
+        Where a wavelet is longer than the window.
+    """
     x, _ = as_tensor(x, name="x")
     n_chans, n_times = x.shape[-2:]
     with torch.inference_mode(False):  # what is kept must do for a gradient later

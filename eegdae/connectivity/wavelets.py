@@ -205,7 +205,7 @@ def morlet_groups(
     EegdaeError
         Where `morlet_transform` does, at once.
     """
-    return _groups(x, check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
+    return wavelet_groups(x, check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
 
 
 def multitaper_groups(
@@ -236,7 +236,7 @@ def multitaper_groups(
         Where `multitaper_transform` does, at once.
     """
     request = check_multitaper(freqs, sfreq=sfreq, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
-    return _groups(x, request)
+    return wavelet_groups(x, request)
 
 
 def make_wavelets(request: WaveletRequest, *, n_times: int | None = None) -> list[Tensor]:
@@ -297,8 +297,28 @@ def without_constants(x: Tensor) -> Tensor:
     return x.masked_fill((x == x[..., :1]).all(dim=-1, keepdim=True), 0.0)
 
 
-def _groups(x: Tensor, request: WaveletRequest) -> Iterator[tuple[slice, Tensor]]:
-    """Refuse wavelets longer than the window now, convolve when asked for."""
+def wavelet_groups(x: Tensor, request: WaveletRequest) -> Iterator[tuple[slice, Tensor]]:
+    """Convolve with what a request asks for, several frequencies at a time.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., n_chans, n_times)
+        Real signals, any unit, float32 or float64.
+    request : WaveletRequest
+        Wavelets or tapers.
+
+    Yields
+    ------
+    rows : slice
+        Which of the frequencies; every one once, in order.
+    z : Tensor, shape (..., n_rows, [n_tapers,] n_chans, n_times)
+        As `morlet_groups` and `multitaper_groups`.
+
+    Raises
+    ------
+    EegdaeError
+        Where a wavelet is longer than the window, at once.
+    """
     tensor, _ = as_tensor(x, name="x")
     n_times = tensor.shape[-1]
     plan = _runs if n_times <= _LONGEST_KEPT else _runs.__wrapped__
