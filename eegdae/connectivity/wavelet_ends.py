@@ -17,6 +17,8 @@ from torch import Tensor
 
 # A Morlet wavelet of any length needs about 14 columns in float32; shorter ones than that have no more.
 _MAX_RANK, _SHORT = 40, 24
+# Multiplications a channel, by zeros that fill factors up, which take as long as a product of its own.
+_WASTE = 16_000
 # Samples times columns, a sample of the window, up to which a full factor is faster than the convolution.
 _MAX_FULL = 128
 
@@ -89,12 +91,13 @@ def join_ends(factors: Sequence[NDArray[np.complex128]]) -> list[Ends]:
     list of Ends
         float64, on the CPU.
     """
-    starts = [0]
+    starts, waste = [0], 0
     for k, factor in enumerate(factors):
-        first = factors[starts[-1]]
-        ratio = (1 + factor.shape[1]) / (1 + first.shape[1])
-        if 3 * len(factor) < 2 * len(first) or not 0.5 <= ratio <= 2:
+        n_samples, rank = factors[starts[-1]].shape
+        waste += n_samples * max(rank, factor.shape[1]) - factor.size
+        if waste > _WASTE:
             starts.append(k)
+            waste = 0
     groups = []
     for start, stop in zip(starts, [*starts[1:], len(factors)], strict=True):
         if start == stop:  # no factors at all

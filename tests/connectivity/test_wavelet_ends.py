@@ -73,8 +73,8 @@ def test_no_factor_where_it_would_save_nothing():
 
 
 def test_joined_factors_map_as_each_alone():
-    n_times = 300
-    wavelets = morlet_wavelets([6.0, 7.0, 9.0, 20.0, 40.0, 60.0], sfreq=128.0, n_cycles=7.0)
+    n_times = 400
+    wavelets = morlet_wavelets([6.0, 7.0, 9.0, 20.0, 40.0, 60.0], sfreq=160.0, n_cycles=7.0)
     factors = [factor(wavelet, n_times)[0] for wavelet in wavelets]
     x = np.random.default_rng(0).normal(size=(3, n_times))
     groups = join_ends(factors)
