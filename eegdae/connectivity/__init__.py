@@ -51,9 +51,12 @@ from eegdae.connectivity.tangent import (
 )
 from eegdae.connectivity.temporal import pearson
 from eegdae.connectivity.vectorize import feature_names, n_features, unvectorize, vectorize
+from eegdae.connectivity.wavelet_spectra import morlet_cross_spectra, multitaper_cross_spectra
 from eegdae.connectivity.wavelets import (
+    morlet_groups,
     morlet_transform,
     morlet_wavelets,
+    multitaper_groups,
     multitaper_transform,
     multitaper_wavelets,
 )
@@ -96,8 +99,12 @@ __all__ = [
     "log_power",
     "mean_covariance",
     "mean_modulus",
+    "morlet_cross_spectra",
+    "morlet_groups",
     "morlet_transform",
     "morlet_wavelets",
+    "multitaper_cross_spectra",
+    "multitaper_groups",
     "multitaper_transform",
     "multitaper_wavelets",
     "n_features",
