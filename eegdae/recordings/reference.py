@@ -142,14 +142,83 @@ def laplacian_operator(
     return operator
 
 
+def montage_operator(
+    ch_names: Sequence[str],
+    *,
+    units: Sequence[str],
+    ch_pos: NDArray[np.float64] | None,
+    reference: str | Sequence[str] | None,
+    laplacian: bool,
+    where: str = "",
+) -> NDArray[np.float64]:
+    """Build the matrix that takes a reference off and, after it, the surface Laplacian.
+
+    Parameters
+    ----------
+    ch_names, units : sequence of str, length n_chans
+        Names and units of the channels.
+    ch_pos : ndarray of float64, shape (n_chans, 3), or None
+        Positions in metre.
+    reference : str, sequence of str or None
+        See `reference_operator`; None = as it is.
+    laplacian : bool
+        Whether to take the Laplacian, see `laplacian_operator`.
+    where : str
+        What an error puts before ``reference`` or ``laplacian``.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_chans, n_chans)
+        The operator.
+
+    Raises
+    ------
+    EegdaeError
+        Where the channels have different units, or cannot have the reference or the Laplacian.
+    """
+    if not isinstance(laplacian, bool):
+        raise EegdaeError(f"{where}laplacian={laplacian!r}: must be true or false")
+    operator = np.eye(len(ch_names))
+    if reference is None and not laplacian:
+        return operator
+    if len(set(units)) > 1:
+        key = "laplacian" if reference is None else "reference"
+        raise EegdaeError(
+            f"{where}{key}: channels of different units ({', '.join(sorted(set(units)))}) have none in "
+            "common; leave out those that are no EEG"
+        )
+    if reference is not None:
+        operator = reference_operator(ch_names, reference, where=f"{where}reference")
+    if laplacian:
+        operator = laplacian_operator(ch_pos, where=f"{where}laplacian") @ operator
+    return operator
+
+
+def shares_of(operator: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which channels an operator gives to others: where one has a gap, all have.
+
+    Parameters
+    ----------
+    operator : ndarray of float64, shape (n_chans, n_chans)
+        Of `montage_operator`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_chans,)
+        True where a column has an entry beside the diagonal.
+    """
+    used: NDArray[np.bool_] = (operator - np.diag(np.diag(operator)) != 0).any(axis=0)
+    return used
+
+
 def rereference(
     recording: Recording, *, reference: str | Sequence[str] | None = None, laplacian: bool = False
 ) -> Recording:
     """Take a reference off a recording and, after it, the surface Laplacian.
 
     Every channel takes part, so what is no EEG has to be left out before. A channel that is flat or was never
-    observed stays as it is and takes no part, like a bad channel in MNE. Where any other was not observed, no
-    channel is afterwards, for each then holds a share of it.
+    observed stays as it is and takes no part, like a bad channel in MNE. Where any other that goes into the
+    reference or the Laplacian was not observed, no channel is afterwards: each then holds a share of it.
 
     Parameters
     ----------
@@ -172,54 +241,50 @@ def rereference(
         Where channels have different units, a channel of the reference is unknown, flat or never observed,
         there are no positions for a Laplacian, or it was taken before.
     """
-    if not isinstance(laplacian, bool):
-        raise EegdaeError(f"data.prepare.laplacian={laplacian!r}: must be true or false")
+    where = f"{recording.source}: data.prepare."
+    dead = bad_channels_of(recording) if reference is not None or laplacian else {}
+    alive = [c for c in range(recording.n_chans) if c not in dead]
+    if dead and isinstance(reference, Sequence) and not isinstance(reference, str):
+        for c in find_channels(reference, recording.ch_names, where=f"{where}reference"):
+            if c in dead:
+                raise EegdaeError(
+                    f"{where}reference: channel {recording.ch_names[c]} is {dead[c]}; name another one"
+                )
+    operator = montage_operator(
+        [recording.ch_names[c] for c in alive],
+        units=[recording.units[c] for c in alive],
+        ch_pos=None if recording.ch_pos is None else recording.ch_pos[alive],
+        reference=reference,
+        laplacian=laplacian,
+        where=where,
+    )
     if reference is None and not laplacian:
         return recording
-    key = f"{recording.source}: data.prepare.{'reference' if reference is not None else 'laplacian'}"
     if recording.laplacian:
-        raise EegdaeError(f"{key}: the signals are surface Laplacians already; they have no other reference")
-    dead = bad_channels_of(recording)
-    alive = [c for c in range(recording.n_chans) if c not in dead]
-    names = [recording.ch_names[c] for c in alive]
-    units = {recording.units[c] for c in alive}
-    if len(units) > 1:
-        raise EegdaeError(
-            f"{key}: channels of different units ({', '.join(sorted(units))}) have no common reference; "
-            "data.exclude those that are no EEG"
-        )
-    operator = np.eye(len(alive))
-    if reference is not None:
-        if not isinstance(reference, str) and isinstance(reference, Sequence):
-            named = find_channels(reference, recording.ch_names, where=key)
-            for c in named:
-                if c in dead:
-                    raise EegdaeError(
-                        f"{key}: channel {recording.ch_names[c]} is {dead[c]}; name another one"
-                    )
-        operator = reference_operator(names, reference, where=key)
-    if laplacian:
-        key = f"{recording.source}: data.prepare.laplacian"
-        positions = None if recording.ch_pos is None else recording.ch_pos[alive]
-        operator = laplacian_operator(positions, where=key) @ operator
-
+        raise EegdaeError(f"{where}{ALREADY}")
     data = recording.data.copy()
     data[alive] = operator @ recording.data[alive].astype(np.float64)
     mask = recording.mask
     if mask is not None:
-        shares = np.count_nonzero(operator - np.diag(np.diag(operator)), axis=0)  # in other channels
-        used = [c for c, n in zip(alive, shares, strict=True) if n]
-        mask = mask & mask[used].all(axis=0)
+        mask = mask & mask[alive][shares_of(operator)].all(axis=0)
         data[~mask] = 0.0
     return replace(
         recording,
         data=data,
         mask=mask,
         units=tuple(f"{unit}/m^2" for unit in recording.units) if laplacian else recording.units,
-        reference=_recorded(reference) if reference is not None else recording.reference,
+        reference=recorded(reference, recording.reference),
         laplacian=laplacian,
     )
 
 
-def _recorded(reference: str | Sequence[str]) -> str | tuple[str, ...]:
-    return reference if isinstance(reference, str) else tuple(str(name) for name in reference)
+ALREADY = "laplacian: the signals are surface Laplacians already, which have no other reference; leave it out"
+
+
+def recorded(
+    reference: str | Sequence[str] | None, before: str | tuple[str, ...] | None = None
+) -> str | tuple[str, ...] | None:
+    """Give a reference as it is kept: ``"average"``, a tuple of names, or that of before."""
+    if reference is None or isinstance(reference, str):
+        return before if reference is None else reference
+    return tuple(str(name) for name in reference)

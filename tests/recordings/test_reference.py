@@ -4,7 +4,7 @@ import pytest
 from scipy.special import sph_harm_y
 
 from eegdae.recordings import as_recording, load_recordings
-from eegdae.recordings.reference import laplacian_operator, reference_operator, rereference
+from eegdae.recordings.reference import laplacian_operator, reference_operator, rereference, shares_of
 
 NAMES = ["Fz", "Cz", "T3", "Oz"]
 RNG = np.random.default_rng(0)
@@ -95,6 +95,13 @@ def test_operators_lose_one_rank_and_what_all_channels_share():
     ):
         assert np.linalg.matrix_rank(operator, rtol=1e-9) == len(CAP) - 1
         assert np.abs(operator @ np.ones(len(CAP))).max() < 1e-9 * np.abs(operator).max()
+
+
+def test_only_what_others_hold_of_a_channel_counts():
+    assert shares_of(reference_operator(NAMES, "average")).all()
+    assert shares_of(reference_operator(NAMES, ["Cz"])).tolist() == [False, True, False, False]
+    assert shares_of(reference_operator(NAMES[:2], ["Cz"])).tolist() == [False, True]
+    assert not shares_of(np.eye(4)).any()
 
 
 def test_aliases_are_understood_and_nothing_asked_for_changes_nothing():
