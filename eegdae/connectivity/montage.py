@@ -59,7 +59,7 @@ def select(m: Matrices, names: Sequence[str]) -> Matrices:
         mask=mask,
         ch_names=tuple(names),
         ch_pos=ch_pos,
-        interpolated=[name for name in names if canonical_name(name) in computed & set(there)],
+        interpolated=[name for name in names if canonical_name(name) in computed],
     )
 
 

@@ -64,10 +64,7 @@ def reference_operator(
         places = find_channels(reference, ch_names, where=where)
     weights = np.zeros(n_chans)
     weights[places] = 1 / len(places)
-    operator = np.eye(n_chans) - weights
-    if len(places) == 1:
-        operator[places[0]] = 0.0
-    return operator
+    return np.eye(n_chans) - weights
 
 
 def laplacian_operator(
