@@ -18,11 +18,13 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings.reference import ALREADY, montage_operator, recorded, shares_of
 
 if TYPE_CHECKING:
+    from eegdae.connectivity.floors import NoiseFloor
     from eegdae.windows import Windows
 
 # Windows whose covariances are held at once.
 _BLOCK = 64
-_RECORDED = ("n_cycles", "time_bandwidth", "n_per_segment", "order", "max_lag", "covariance_estimator")
+# Options that matrices have fields for.
+_FIELDS = ("sfreq", "measures", "bands", "estimator")
 
 
 def connectivity_of(
@@ -32,6 +34,7 @@ def connectivity_of(
     laplacian: bool = False,
     bands: Mapping[str, Sequence[float]] | None = None,
     measures: Sequence[str] = ("plv",),
+    floor: str | NoiseFloor | None = None,
     max_memory: int | float | str | None = None,
     **options: Any,
 ) -> Matrices:
@@ -47,7 +50,7 @@ def connectivity_of(
         few that caps share is another one than over all of a cap, which ``data.prepare.reference`` takes.
     laplacian : bool
         Whether to take the surface Laplacian, after the reference. Needs ``windows.ch_pos``.
-    bands, measures, max_memory
+    bands, measures, floor, max_memory
         As in `eegdae.connectivity`.
     **options
         Others of `eegdae.connectivity`: ``estimator``, ``freqs``, ``n_cycles``, ``order``, ...
@@ -57,7 +60,8 @@ def connectivity_of(
     Matrices
         float32 as the windows are. Masked: edges of interpolated channels, of channels with a gap in the
         window, and of the one channel that is the reference. The rank is that of the mean covariance after
-        reference and Laplacian, of windows without gaps; None where there is none.
+        reference and Laplacian, of windows without gaps; None where there is none. The options are complete:
+        what was left out has its default.
 
     Raises
     ------
@@ -96,6 +100,7 @@ def connectivity_of(
         bands=bands,
         measures=measures,
         mask=mask,
+        floor=floor,
         max_memory=max_memory,
         **options,
     )
@@ -103,6 +108,8 @@ def connectivity_of(
     if mask is not None:
         observed = np.asarray(mask.all(axis=-1))
     there = np.asarray(observed & operator.any(axis=1))  # a channel that is its own reference is zero
+    resolved = settings.as_options()
+    resolved["floor"] = getattr(floor, "method", floor)
     m = Matrices(
         values=values,
         mask=_edges(there, settings),
@@ -117,7 +124,7 @@ def connectivity_of(
         reference=recorded(reference, windows.reference),
         laplacian=laplacian or windows.laplacian,
         rank=_rank(x, np.asarray(observed.all(axis=1))),
-        options={name: getattr(settings, name) for name in _RECORDED if getattr(settings, name)},
+        options={k: v for k, v in resolved.items() if k not in _FIELDS and v is not None},
     )
     return mask_interpolated(m, windows.interpolated)
 

@@ -11,7 +11,7 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings.reference import laplacian_operator, reference_operator
 from eegdae.windows import Windows
 
-BANDS = {"theta": (4, 8), "alpha": (8, 13)}
+BANDS = {"low": (4, 10), "alpha": (8, 13)}
 STANDARD = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
 NAMES = ("Fp1", "Fp2", "F7", "F8", "T7", "T8", "Cz", "P7", "P8", "O1", "O2")
 
@@ -46,7 +46,19 @@ def test_values_are_those_of_connectivity_and_all_is_recorded():
     assert (m.reference, m.laplacian, m.interpolated, m.rank) == (("Cz",), False, (), 11)
     assert m.options["n_cycles"] == (5.0,) * 10
     assert np.array_equal(m.mask[0, 0, 0], ~np.eye(11, dtype=bool))
+    assert m.options["freqs"] == tuple(range(4, 14))
+    assert "floor" not in m.options
     json.dumps(dict(m.options))
+    again = connectivity_of(w, bands=m.bands, measures=m.measures, estimator=m.estimator, **m.options)
+    assert np.array_equal(again.values, m.values)
+
+
+def test_a_floor_is_taken_off_and_recorded():
+    w = windows()
+    m = connectivity_of(w, bands=BANDS, floor="closed_form")
+    assert np.array_equal(m.values, connectivity(w.x, sfreq=100, bands=BANDS, floor="closed_form"))
+    assert m.options["floor"] == "closed_form"
+    assert (m.values[m.mask] < connectivity_of(w, bands=BANDS).values[m.mask]).all()
 
 
 def test_frequencies_without_bands():
