@@ -31,7 +31,11 @@ from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.estimate import connectivity
 from eegdae.connectivity.floors import NoiseFloor, mean_modulus, noise_floor, subtract_floor
 from eegdae.connectivity.lags import cross_correlation
+from eegdae.connectivity.matrices import Matrices, edges
 from eegdae.connectivity.measures import MEASURES, Measure
+from eegdae.connectivity.mne_containers import from_mne, to_mne
+from eegdae.connectivity.montage import concatenate, mask_interpolated, region_average, select
+from eegdae.connectivity.of_windows import connectivity_of
 from eegdae.connectivity.phase import plv
 from eegdae.connectivity.phase_lag import ciplv, debiased_wpli, dpli, phase_locking, pli, ppc, wpli
 from eegdae.connectivity.power import log_power
@@ -65,6 +69,7 @@ __all__ = [
     "EEG_BANDS",
     "ESTIMATORS",
     "MEASURES",
+    "Matrices",
     "Measure",
     "NoiseFloor",
     "Settings",
@@ -79,24 +84,29 @@ __all__ = [
     "circularly_shifted",
     "coherence",
     "coherency",
+    "concatenate",
     "connectivity",
+    "connectivity_of",
     "covariance",
     "cross_correlation",
     "cross_spectrum",
     "debiased_wpli",
     "dpli",
     "dtf",
+    "edges",
     "envelope_correlation",
     "estimate_rank",
     "feature_names",
     "filter_hilbert",
     "fit_subspace",
     "fit_var",
+    "from_mne",
     "from_tangent_vectors",
     "granger",
     "imaginary_coherence",
     "lagged_coherence",
     "log_power",
+    "mask_interpolated",
     "mean_covariance",
     "mean_modulus",
     "morlet_cross_spectra",
@@ -119,8 +129,10 @@ __all__ = [
     "plv",
     "ppc",
     "reduce",
+    "region_average",
     "segment_cross_spectra",
     "segment_spectra",
+    "select",
     "select_order",
     "spearman",
     "spectral_correlation",
@@ -128,6 +140,7 @@ __all__ = [
     "subtract_floor",
     "tangent",
     "tangent_vectors",
+    "to_mne",
     "untangent",
     "unvectorize",
     "vectorize",
