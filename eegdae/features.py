@@ -146,6 +146,18 @@ class View:
             return tuple(self.bands)
         return tuple(f"{f:g} Hz" for f in self.options.get("freqs", ())) or (_WHOLE,)
 
+    @property
+    def entry_names(self) -> list[str]:
+        """`entries` with their edges, ``alpha (8 to 13 Hz)``, for whoever reads them."""
+        if self.bands is None:
+            return list(self.entries)
+        return [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in self.bands.items()]
+
+    @property
+    def matrix_measure(self) -> str:
+        """Measure whose values its matrices hold."""
+        return "covariance" if self.is_tangent else self.measure
+
     def n_groups(self, n_chans: int) -> int | None:
         """Blocks of features that share one scale: the channels of raw windows; None = each its own."""
         return n_chans if self.is_raw else None
@@ -177,7 +189,7 @@ class View:
             )
         if self.is_tangent:
             return self._covariances(windows)
-        self._check(windows, self.measure, self.options)
+        self._check(windows, self.options)
         c = connectivity(
             windows.x, sfreq=windows.sfreq, measures=(self.measure,), bands=self.bands, **self.options
         )
@@ -243,14 +255,13 @@ class View:
         """Name of each feature: ``plv|alpha|O1-O2``; ``raw|O1|17`` is sample 17 of channel O1."""
         if self.is_raw:
             return [f"raw|{ch}|{t}" for ch in windows.ch_names for t in range(windows.n_times)]
-        measure = "covariance" if self.is_tangent else self.measure
-        return feature_names(measure, band_names=self.entries, ch_names=windows.ch_names)
+        return feature_names(self.matrix_measure, band_names=self.entries, ch_names=windows.ch_names)
 
     def _covariances(self, windows: Windows) -> Tensor:
         estimator = self.options["covariance_estimator"]
         options: dict[str, Any] = {"bands": self.bands, "covariance_estimator": estimator}
         if self.bands is not None:
-            self._check(windows, "covariance", {"covariance_estimator": estimator})
+            self._check(windows, {"covariance_estimator": estimator})
         size = max(1, _BLOCK // (8 * windows.n_chans * windows.n_times))
         blocks = []
         for start in range(0, max(1, len(windows)), size):
@@ -262,13 +273,13 @@ class View:
             blocks.append(to_entries(c.reshape(len(x), len(self.entries), *c.shape[-2:])))
         return torch.cat(blocks)
 
-    def _check(self, windows: Windows, measure: str, options: Mapping[str, Any]) -> None:
+    def _check(self, windows: Windows, options: Mapping[str, Any]) -> None:
         try:
             check_settings(
                 n_chans=windows.n_chans,
                 n_times=windows.n_times,
                 sfreq=windows.sfreq,
-                measures=(measure,),
+                measures=(self.matrix_measure,),
                 bands=self.bands,
                 **options,
             )

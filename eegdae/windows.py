@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.recording import Annotation, Recording, check_alike, join_units
+from eegdae.recordings.caps import cut_to_shared, pick
+from eegdae.recordings.recording import Annotation, Recording, bad_channels_of, check_alike, join_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,14 @@ class Windows:
         True = observed; None = all observed.
     dropped : dict of str to int
         What was left out and how often: ``"missing"`` (windows), ``"short trial"`` (trials), ``"flat channel
-        NAME"`` and ``"all-NaN channel NAME"`` (recordings in which the channel was bad).
+        NAME"`` and ``"all-NaN channel NAME"`` (recordings in which the channel was bad), ``"unshared channel
+        NAME"`` (recordings that had it) and ``"interpolated channel NAME"`` (in which it was).
+    interpolated : tuple of str
+        Channels that were computed from the others in some recording.
+    reference : str, tuple of str or None
+        ``"average"``, or the channels whose mean was taken off; None = as recorded.
+    laplacian : bool
+        Whether the signals are surface Laplacians.
     """
 
     x: NDArray[np.float32]
@@ -53,6 +61,9 @@ class Windows:
     ch_pos: NDArray[np.float64] | None = None
     mask: NDArray[np.bool_] | None = None
     dropped: dict[str, int] = field(default_factory=dict)
+    interpolated: tuple[str, ...] = ()
+    reference: str | tuple[str, ...] | None = None
+    laplacian: bool = False
 
     def __len__(self) -> int:
         return len(self.x)
@@ -81,6 +92,7 @@ def make_windows(
     classes: Sequence[str] | None = None,
     max_missing: float = 0.0,
     bad_channels: str = "refuse",
+    channels: str = "refuse",
 ) -> Windows:
     """Cut recordings into windows, inside their annotations and never across one.
 
@@ -89,7 +101,7 @@ def make_windows(
     Parameters
     ----------
     recordings : sequence of Recording
-        With the same channels, rate and units.
+        With the same rate, units and reference and, unless `channels` says otherwise, channels.
     size : float
         Length of a window in seconds; at least 2 samples.
     stride : float or None
@@ -101,6 +113,10 @@ def make_windows(
     bad_channels : {"refuse", "drop"}
         What to do with a channel that is flat, or never observed, in any recording: refuse it, or drop it
         from every recording and count it.
+    channels : {"refuse", "shared"}
+        What to do with recordings of different caps: refuse them, or cut all to the electrodes that every one
+        measured (under their `eegdae.recordings.channels.canonical_name`; a channel that was interpolated in
+        one of them is none) and count what is left out.
 
     Returns
     -------
@@ -116,16 +132,16 @@ def make_windows(
     recordings = list(recordings)
     if not recordings:
         raise EegdaeError("no recordings to cut into windows")
+    dropped: Counter[str] = Counter()
+    if _one_of("channels", channels, ("refuse", "shared")) == "shared":
+        recordings, dropped = cut_to_shared(recordings)
     check_alike(recordings)
     n_times, n_step = _samples(size, size if stride is None else stride, recordings[0].sfreq)
     if isinstance(max_missing, bool) or not isinstance(max_missing, Real) or not 0 <= max_missing < 1:
         raise EegdaeError(f"windows.max_missing={max_missing!r}: a share of a window in [0, 1) is needed")
-    if bad_channels not in ("refuse", "drop"):
-        raise EegdaeError(
-            f"windows.bad_channels={bad_channels!r}: {did_you_mean(bad_channels, ['refuse', 'drop'])}"
-        )
-
-    recordings, dropped = _without_bad_channels(recordings, drop=bad_channels == "drop")
+    drop = _one_of("bad_channels", bad_channels, ("refuse", "drop")) == "drop"
+    recordings, bad = _without_bad_channels(recordings, drop=drop)
+    dropped.update(bad)
     order = _class_order(recordings, classes)
     xs: list[NDArray[np.float32]] = []
     masks: list[NDArray[np.bool_]] = []
@@ -169,7 +185,16 @@ def make_windows(
         ch_pos=_shared_positions(recordings),
         mask=mask,
         dropped=dict(dropped),
+        interpolated=tuple(n for n in first.ch_names if any(n in rec.interpolated for rec in recordings)),
+        reference=first.reference,
+        laplacian=first.laplacian,
     )
+
+
+def _one_of(key: str, value: object, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise EegdaeError(f"windows.{key}={value!r}: {did_you_mean(value, known)}")
+    return str(value)
 
 
 def _samples(size: float, stride: float, sfreq: float) -> tuple[int, int]:
@@ -204,41 +229,7 @@ def _without_bad_channels(recordings: list[Recording], *, drop: bool) -> tuple[l
         )
     if not bad:
         return recordings, dropped
-    return [_pick(rec, keep) for rec in recordings], dropped
-
-
-def bad_channels_of(recording: Recording) -> dict[int, str]:
-    """Find the channels that carry nothing.
-
-    Parameters
-    ----------
-    recording : Recording
-        Any recording.
-
-    Returns
-    -------
-    dict of int to str
-        Channel number to ``"all-NaN"`` (never observed) or ``"flat"`` (one value at all observed samples).
-    """
-    found: dict[int, str] = {}
-    for chan, values in enumerate(recording.data):
-        seen = values if recording.mask is None else values[recording.mask[chan]]
-        if not seen.size:
-            found[chan] = "all-NaN"
-        elif seen.min() == seen.max():
-            found[chan] = "flat"
-    return found
-
-
-def _pick(rec: Recording, keep: list[int]) -> Recording:
-    return replace(
-        rec,
-        data=rec.data[keep],
-        ch_names=tuple(rec.ch_names[c] for c in keep),
-        units=tuple(rec.units[c] for c in keep),
-        ch_pos=None if rec.ch_pos is None else rec.ch_pos[keep],
-        mask=None if rec.mask is None or rec.mask[keep].all() else rec.mask[keep],
-    )
+    return [pick(rec, keep) for rec in recordings], dropped
 
 
 def _class_order(recordings: list[Recording], classes: Sequence[str] | None) -> dict[str, int]:

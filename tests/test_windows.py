@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Annotation, as_recording, load_recordings
+from eegdae.recordings.reference import rereference
 from eegdae.windows import make_windows
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -132,6 +133,7 @@ def test_no_channel_left():
         ({"size": 1, "stride": 0}, "windows.stride=0"),
         ({"size": 1, "max_missing": 1.0}, "windows.max_missing=1.0"),
         ({"size": 1, "bad_channels": "drp"}, "did you mean 'drop'"),
+        ({"size": 1, "channels": "shard"}, "windows.channels='shard': did you mean 'shared'"),
     ],
 )
 def test_what_does_not_fit_names_the_key_or_file(options, words):
@@ -153,6 +155,51 @@ def test_positions_are_kept_where_all_agree():
     assert np.array_equal(make_windows([rec(ch_pos=here), rec(ch_pos=here)], size=1).ch_pos, here)
     assert make_windows([rec(ch_pos=here), rec(ch_pos=there)], size=1).ch_pos is None
     assert make_windows([rec(ch_pos=here), rec()], size=1).ch_pos is None
+
+
+def test_recordings_of_different_caps_meet_where_they_were_measured():
+    first = rec(n_chans=4, ch_names=["T3", "Cz", "O1", "A1"], ch_pos=np.eye(4, 3))
+    other = rec(n_chans=3, seed=1, ch_names=["o1", "T7", "CZ"], ch_pos=np.eye(4, 3)[[2, 0, 1]])
+    message = said([first, other], size=1.0)
+    assert "0.edf and 1.edf have different channels" in message
+    assert "windows.channels=shared cuts them" in message
+    w = make_windows([first, other], size=1.0, channels="shared")
+    assert w.ch_names == ("T7", "Cz", "O1")
+    assert np.array_equal(w.x[0], first.data[:3, :10])
+    assert np.array_equal(w.x[10], other.data[[1, 2, 0], :10])
+    assert np.array_equal(w.ch_pos, np.eye(3))
+    assert w.dropped == {"unshared channel A1": 1}
+    strange = rec(n_chans=3, seed=1, ch_names=["x", "y", "z"])
+    assert "channels=shared" not in said([first, strange], size=1.0)
+    assert "share no channel" in said([first, strange], size=1.0, channels="shared")
+
+
+def test_interpolated_channels_are_named_and_not_shared():
+    names = ["Fz", "Cz", "Pz"]
+    both = [rec(n_chans=3, ch_names=names), rec(n_chans=3, seed=1, ch_names=names, interpolated=["CZ"])]
+    assert make_windows(both, size=1.0).interpolated == ("Cz",)
+    w = make_windows(both, size=1.0, channels="shared")
+    assert (w.ch_names, w.interpolated) == (("Fz", "Pz"), ())
+    assert w.dropped == {"interpolated channel Cz": 1}
+
+
+def test_bad_channels_of_different_caps_are_counted_too():
+    flat = rec(n_chans=3, seed=1).data.copy()
+    flat[0] = 1.0
+    both = [rec(n_chans=2, ch_names=["Fz", "Cz"]), rec(data=flat, ch_names=["Cz", "Fz", "Oz"], seed=1)]
+    w = make_windows(both, size=1.0, channels="shared", bad_channels="drop")
+    assert w.ch_names == ("Fz",)
+    assert w.dropped == {"unshared channel Oz": 1, "flat channel Cz": 1}
+
+
+def test_references_are_recorded_and_must_agree():
+    plain = rec(n_chans=3)
+    average = rereference(plain, reference="average")
+    w = make_windows([average, average], size=1.0)
+    assert (w.reference, w.laplacian) == ("average", False)
+    assert make_windows([plain], size=1.0).reference is None
+    message = said([plain, average], size=1.0)
+    assert "have different references: as recorded and average; give both" in message
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "windows").glob("*.yaml")), ids=lambda p: p.stem)

@@ -78,7 +78,12 @@ def coherence(s: Tensor) -> Tensor:
     ----------
     P. L. Nunez et al., EEG coherency I, Electroencephalography and Clinical Neurophysiology 103, 1997.
     """
-    return correlation_matrix(coherency(s).abs()).clamp(max=1.0)
+    return coherence_of(coherency(s))
+
+
+def coherence_of(c: Tensor) -> Tensor:
+    """Give the `coherence` of a coherency, for those who need both: symmetric, in [0, 1], diagonal 1."""
+    return correlation_matrix(c.abs()).clamp(max=1.0)
 
 
 def imaginary_coherence(s: Tensor) -> Tensor:
@@ -110,8 +115,12 @@ def imaginary_coherence(s: Tensor) -> Tensor:
     G. Nolte et al., Identifying true brain interaction from EEG data using the imaginary part of coherency,
     Clinical Neurophysiology 115, 2004.
     """
-    part = coherency(s).imag
-    return ((part - part.mT) / 2).clamp(-1.0, 1.0)
+    return imaginary_coherence_of(coherency(s))
+
+
+def imaginary_coherence_of(c: Tensor) -> Tensor:
+    """Give the `imaginary_coherence` of a coherency: antisymmetric, in [-1, 1], diagonal 0."""
+    return ((c.imag - c.imag.mT) / 2).clamp(-1.0, 1.0)
 
 
 def lagged_coherence(s: Tensor) -> Tensor:

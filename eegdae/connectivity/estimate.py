@@ -16,10 +16,12 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.bands import band_bins
+from eegdae.connectivity.floors import NoiseFloor, noise_floor, subtract_floor
 from eegdae.connectivity.memory import memory_budget, release
 from eegdae.connectivity.output import opened
 from eegdae.connectivity.recording import FilteredRecording
 from eegdae.connectivity.settings import Settings, check_settings
+from eegdae.connectivity.short_windows import check_cycles
 from eegdae.connectivity.spectra import spectra_of
 from eegdae.errors import EegdaeError
 
@@ -41,7 +43,7 @@ def connectivity(
     estimator: str = "hilbert",
     freqs: Sequence[float] | NDArray[Any] | None = None,
     n_cycles: float | Sequence[float] | None = None,
-    time_bandwidth: float | None = None,
+    time_bandwidth: float | Sequence[float] | None = None,
     mt_bandwidth: float | None = None,
     n_per_segment: int | None = None,
     order: int | None = None,
@@ -50,6 +52,7 @@ def connectivity(
     mask: NDArray[np.bool_] | Tensor | None = None,
     starts: Sequence[int] | NDArray[Any] | None = None,
     n_times: int | None = None,
+    floor: str | NoiseFloor | None = None,
     max_memory: int | float | str | None = None,
     out: str | Path | NDArray[Any] | None = None,
 ) -> Signals:
@@ -76,8 +79,9 @@ def connectivity(
         Hz, for ``morlet`` and ``multitaper``. Default: every whole Hz of the bands.
     n_cycles : float or sequence of float, optional
         Cycles in a wavelet or taper, one number or one a frequency. Default: 7.
-    time_bandwidth : float, optional
-        For ``multitaper``: length of a taper, s, times the full width of its band, Hz. Default: 4.
+    time_bandwidth : float or sequence of float, optional
+        For ``multitaper``: length of a taper, s, times the full width of its band, Hz, one number or one a
+        frequency. Default: 4.
     mt_bandwidth : float, optional
         For ``multitaper``, in place of `time_bandwidth`: the full width, Hz, at every frequency.
     n_per_segment : int, optional
@@ -94,6 +98,10 @@ def connectivity(
         ``pdc`` are of all channels together, and change).
     starts, n_times : sequence of int, int
         For ``filter_hilbert``: first sample of each window in the recording and samples of a window.
+    floor : str or NoiseFloor, optional
+        Take off what channels without coupling give (`subtract_floor`), as estimated from surrogates of these
+        windows (``phase`` or ``shift``) or by formula (``closed_form``), see `noise_floor`; or a floor that
+        was made before. Measures without bias, and diagonals, stay as they are.
     max_memory : int, float, str or None
         Bytes that may be taken beyond `x` and the result, or text such as ``"2 GiB"``. None: a quarter of
         what is free. Windows are computed in blocks that keep to it (of one window at least).
@@ -177,11 +185,19 @@ def connectivity(
         covariance_estimator=covariance_estimator,
     )
     observed = _check_mask(mask, shape=shape, source=source)
+    check_cycles(
+        settings.bands if not settings.freqs else None,
+        sfreq=settings.sfreq,
+        n_times=length,
+        measures=tuple(settings.measures),
+        freqs=settings.freqs or None,
+    )
     first, restore = as_tensor(x[:0], name="x")
     result_shape = (n_windows, len(settings.measures), len(settings.entries), n_chans, n_chans)
     budget = memory_budget(max_memory)
     if source is not None:
         source.prepare(settings, budget=budget)
+    bias = _floor(floor, x, settings, n_times=length, source=source)
     size = _block_size(first, settings, n_chans=n_chans, n_times=length, budget=budget)
     blocks: list[Tensor] = []
     with opened(out, shape=result_shape, dtype=_numpy_dtype(first)) as write:
@@ -196,6 +212,8 @@ def connectivity(
             block, _ = as_tensor(x[start:stop] if source is None else source.windows(start, stop), name="x")
             seen = None if observed is None else torch.as_tensor(observed[start:stop], device=block.device)
             values = _matrices(block, settings, start=start, observed=seen, source=source)
+            if bias is not None:
+                values = subtract_floor(values, bias)
             if write is None:
                 blocks.append(values)
             else:
@@ -228,13 +246,13 @@ def _matrices(
     out = x.new_zeros((n_windows, len(kinds), len(members), n_chans, n_chans))
     sloped = any(kind.needs == "slope" for kind in kinds)
     cross: dict[int, Tensor] = {}
-    if any(kind.needs in ("spectra", "slope") for kind in kinds):
+    if any(kind.needs in ("signals", "cross", "slope") for kind in kinds):
         signals = spectra_of(x, settings) if source is None else source.spectra(start, start + n_windows)
         for numbers, spectra in signals:
             place = {number: k for k, number in enumerate(numbers)}
             inside = [[place[number] for number in member if number in place] for member in members]
             for k, kind in enumerate(kinds):
-                if kind.needs != "spectra":
+                if kind.needs not in ("signals", "cross"):
                     continue
                 values = kind.compute(spectra, settings)  # (n_windows, n_freqs, n_chans, n_chans)
                 for entry, places in enumerate(inside):
@@ -287,8 +305,8 @@ def _block_size(x: Tensor, settings: Settings, *, n_chans: int, n_times: int, bu
     """Windows in a block: what stays near a core, and within the budget."""
     item = x.element_size()
     signals = 2 * item * n_chans * n_times
-    if settings.time_bandwidth:
-        signals *= max(1, math.floor(max(settings.time_bandwidth) - 1))
+    if settings.wavelets is not None and settings.wavelets.time_bandwidths:
+        signals *= max(1, math.floor(max(settings.wavelets.time_bandwidths) - 1))
     if settings.estimator == "welch":
         signals *= 2
     pairs = item * n_chans * n_chans
@@ -300,6 +318,30 @@ def _block_size(x: Tensor, settings: Settings, *, n_chans: int, n_times: int, bu
     near = (_CPU_BLOCK if x.device.type == "cpu" else _GPU_BLOCK) // signals
     allowed = budget // (_COPIES * signals + 3 * matrices)
     return int(max(1, min(near, allowed)))
+
+
+def _floor(
+    floor: str | NoiseFloor | None,
+    x: NDArray[Any] | Tensor,
+    settings: Settings,
+    *,
+    n_times: int,
+    source: FilteredRecording | None,
+) -> NoiseFloor | None:
+    """The floor of these windows, estimated if it is not given."""
+    if floor is None or isinstance(floor, NoiseFloor):
+        return floor
+    if source is not None:
+        raise EegdaeError(
+            f"floor: {floor!r}; surrogates are made of windows, and these are cut after the filter; "
+            "give a NoiseFloor of the hilbert estimator, or use that"
+        )
+    return noise_floor(
+        None if floor == "closed_form" else x,
+        method=floor,
+        n_times=n_times if floor == "closed_form" else None,
+        **settings.as_options(),
+    )
 
 
 def _check_mask(

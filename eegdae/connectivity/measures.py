@@ -12,9 +12,8 @@ from torch import Tensor
 from eegdae.connectivity.autoregressive import fit_var
 from eegdae.connectivity.bands import Band
 from eegdae.connectivity.coherency import (
-    coherence,
-    imaginary_coherence,
-    lagged_coherence,
+    coherence_of,
+    imaginary_coherence_of,
     lagged_part,
     phase_slope_index,
     spectral_correlation,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from eegdae.connectivity.spectra import Spectra
 
 Symmetry = Literal["symmetric", "antisymmetric", "complementary", "directed", "diagonal", "definite"]
-Needs = Literal["spectra", "slope", "window", "model"]
+Needs = Literal["signals", "cross", "slope", "window", "model"]
 
 EVERY = ("hilbert", "filter_hilbert", "morlet", "multitaper", "welch")
 WHOLE_BAND = ("hilbert", "filter_hilbert")
@@ -85,7 +84,8 @@ class Measure:
         What it takes depends on `needs`; it gives matrices (n_windows, n_freqs, n_chans,
         n_chans), and without the second axis for ``slope`` and ``window``.
     needs : str
-        ``spectra``: (Spectra, Settings), frequency by frequency. ``slope``: cross-spectra (n_windows,
+        ``signals``: (Spectra, Settings), frequency by frequency. ``cross``: the same, of which it takes the
+        cross-spectra alone. ``slope``: cross-spectra (n_windows,
         n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs, Settings).
     symmetry : str
         Of a matrix c. ``symmetric``: c[y, x] = c[x, y]; ``antisymmetric``: -c[x, y]; ``complementary``:
@@ -123,20 +123,21 @@ def _of_spectra(
     *,
     diagonal: float = 0.0,
     min_bins: int = 2,
+    needs: Needs = "signals",
 ) -> Measure:
-    return Measure(compute, "spectra", symmetry, transform, estimators, diagonal, min_bins)
+    return Measure(compute, needs, symmetry, transform, estimators, diagonal, min_bins)
 
 
 def _partial(s: Spectra, settings: Settings) -> Tensor:
-    return partial_correlation(s.z.real, estimator=settings.covariance_estimator)
+    return partial_correlation(s.signals.real, estimator=settings.covariance_estimator)
 
 
 def _covariance(s: Spectra, settings: Settings) -> Tensor:
-    return covariance(s.z.real, estimator=settings.covariance_estimator)
+    return covariance(s.signals.real, estimator=settings.covariance_estimator)
 
 
 def _lag(s: Spectra, settings: Settings) -> Tensor:
-    return cross_correlation(s.z.real, max_lag=settings.max_lag)[1].to(s.z.real.dtype)
+    return cross_correlation(s.signals.real, max_lag=settings.max_lag)[1].to(s.signals.real.dtype)
 
 
 def _shape(x: Tensor, sfreq: float, band: Band) -> Tensor:
@@ -162,15 +163,15 @@ def _of_model(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 MEASURES: Mapping[str, Measure] = {
     # in time
     "pearson": _of_spectra(
-        lambda s, _: pearson(s.z.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
+        lambda s, _: pearson(s.signals.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
     ),
     "spearman": _of_spectra(
-        lambda s, _: spearman(s.z.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
+        lambda s, _: spearman(s.signals.real), "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1
     ),
     "partial_correlation": _of_spectra(_partial, "symmetric", FISHER, WHOLE_BAND, diagonal=1.0, min_bins=1),
     "covariance": _of_spectra(_covariance, "definite", NONE, WHOLE_BAND, min_bins=1),
     "cross_correlation": _of_spectra(
-        lambda s, t: cross_correlation(s.z.real, max_lag=t.max_lag)[0],
+        lambda s, t: cross_correlation(s.signals.real, max_lag=t.max_lag)[0],
         "symmetric",
         FISHER,
         WHOLE_BAND,
@@ -179,24 +180,28 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "cross_correlation_lag": _of_spectra(_lag, "antisymmetric", NONE, WHOLE_BAND, min_bins=1),
     "envelope_correlation": _of_spectra(
-        lambda s, _: envelope_correlation(s.z),
+        lambda s, _: envelope_correlation(s.signals),
         "symmetric",
         FISHER_UNSIGNED,
         ("hilbert", "filter_hilbert", "morlet"),
     ),
     "plain_envelope_correlation": _of_spectra(
-        lambda s, _: envelope_correlation(s.z, orthogonalize=False),
+        lambda s, _: envelope_correlation(s.signals, orthogonalize=False),
         "symmetric",
         FISHER,
         ("hilbert", "filter_hilbert", "morlet"),
         diagonal=1.0,
     ),
     # in frequency
-    "coherence": _of_spectra(lambda s, _: coherence(s.cross), "symmetric", LOGIT, EVERY, diagonal=1.0),
-    "imaginary_coherence": _of_spectra(
-        lambda s, _: imaginary_coherence(s.cross), "antisymmetric", FISHER, EVERY
+    "coherence": _of_spectra(
+        lambda s, _: coherence_of(s.coherency), "symmetric", LOGIT, EVERY, diagonal=1.0, needs="cross"
     ),
-    "lagged_coherence": _of_spectra(lambda s, _: lagged_coherence(s.cross), "symmetric", LOGIT, EVERY),
+    "imaginary_coherence": _of_spectra(
+        lambda s, _: imaginary_coherence_of(s.coherency), "antisymmetric", FISHER, EVERY, needs="cross"
+    ),
+    "lagged_coherence": _of_spectra(
+        lambda s, _: lagged_part(s.coherency), "symmetric", LOGIT, EVERY, needs="cross"
+    ),
     "phase_slope_index": Measure(
         phase_slope_index, "slope", "antisymmetric", NONE, ("morlet", "multitaper", "welch")
     ),
@@ -212,21 +217,25 @@ MEASURES: Mapping[str, Measure] = {
         diagonal=1.0,
     ),
     "ciplv": _of_spectra(lambda s, _: lagged_part(s.locking), "symmetric", LOGIT, EVERY),
-    "pli": _of_spectra(lambda s, _: pli(s.z, tapers=s.tapers), "symmetric", LOGIT, EVERY),
-    "dpli": _of_spectra(lambda s, _: dpli(s.z, tapers=s.tapers), "complementary", LOGIT, EVERY, diagonal=0.5),
-    "wpli": _of_spectra(lambda s, _: wpli(s.z, tapers=s.tapers), "symmetric", LOGIT, EVERY),
+    "pli": _of_spectra(lambda s, _: pli(s.signals, tapers=s.tapers), "symmetric", LOGIT, EVERY),
+    "dpli": _of_spectra(
+        lambda s, _: dpli(s.signals, tapers=s.tapers), "complementary", LOGIT, EVERY, diagonal=0.5
+    ),
+    "wpli": _of_spectra(lambda s, _: wpli(s.signals, tapers=s.tapers), "symmetric", LOGIT, EVERY),
     "debiased_wpli": _of_spectra(
-        lambda s, _: debiased_wpli(segment_cross_spectra(s.z)), "symmetric", UNBIASED, ("welch",)
+        lambda s, _: debiased_wpli(segment_cross_spectra(s.signals)), "symmetric", UNBIASED, ("welch",)
     ),
     "ppc": _of_spectra(
-        lambda s, _: ppc(segment_cross_spectra(s.z)), "symmetric", UNBIASED, ("welch",), diagonal=1.0
+        lambda s, _: ppc(segment_cross_spectra(s.signals)), "symmetric", UNBIASED, ("welch",), diagonal=1.0
     ),
     # directed
     "granger": Measure(_granger, "model", "directed", LOG, EVERY, min_bins=1),
     "dtf": Measure(_of_model(dtf), "model", "directed", LOGIT, EVERY, min_bins=1),
     "pdc": Measure(_of_model(pdc), "model", "directed", LOGIT, EVERY, min_bins=1),
     # of one channel
-    "power": _of_spectra(lambda s, _: torch.diag_embed(s.log_power), "diagonal", NONE, EVERY, min_bins=1),
+    "power": _of_spectra(
+        lambda s, _: torch.diag_embed(s.log_power), "diagonal", NONE, EVERY, min_bins=1, needs="cross"
+    ),
 }
 """Name -> measure."""
 

@@ -154,12 +154,11 @@ class FilteredRecording:
             [as_tensor(self.x[:, i : i + self.n_times], name="x")[0] for i in self.starts[start:stop]]
         )
 
-    def spectra(self, start: int, stop: int) -> Iterator[tuple[tuple[int, ...], Spectra]]:
+    def spectra(self, start: int, stop: int) -> Iterator[tuple[range, Spectra]]:
         """Windows of each band, as `eegdae.connectivity.spectra.spectra_of` gives them."""
         for k, band in enumerate(self._bands):
             z = np.stack([band[:, i : i + self.n_times] for i in self.starts[start:stop]])
             signal = torch.from_numpy(z).unsqueeze(1)
-            yield (
-                (k,),
-                Spectra(signal.to(self.x.device) if isinstance(self.x, Tensor) else signal, analytic=True),
-            )
+            if isinstance(self.x, Tensor):
+                signal = signal.to(self.x.device)
+            yield range(k, k + 1), Spectra(signal, analytic=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eegdae.connectivity.bands import Band, band_bins, check_bands
 from eegdae.connectivity.covariance import COVARIANCES
 from eegdae.connectivity.measures import Measure, get_measure
+from eegdae.connectivity.wavelet_request import WaveletRequest, check_morlet, check_multitaper
 from eegdae.errors import EegdaeError, did_you_mean
 
 ESTIMATORS: Mapping[str, str] = {
@@ -27,7 +28,7 @@ ESTIMATORS: Mapping[str, str] = {
 
 WAVELETS = ("morlet", "multitaper")
 
-_DEFAULT_CYCLES, _DEFAULT_TIME_BANDWIDTH = 7.0, 4.0
+_CYCLES, _TIME_BANDWIDTH = 7.0, 4.0
 
 # Which estimators take which option.
 _OWN: Mapping[str, tuple[str, ...]] = {
@@ -57,8 +58,8 @@ class Settings:
         Frequencies that are computed, Hz; empty where a band is taken out whole (hilbert, filter_hilbert).
     members : tuple of tuple of int
         For each entry of the result the numbers of its frequencies.
-    n_cycles, time_bandwidth : tuple of float
-        One a frequency of `freqs`, for wavelets and tapers.
+    wavelets : WaveletRequest or None
+        Cycles and bandwidth at each of `freqs`, for ``morlet`` and ``multitaper``.
     n_per_segment : int
         Samples of a segment of welch.
     order, max_lag : int or None
@@ -73,8 +74,7 @@ class Settings:
     bands: Mapping[str, Band] | None
     freqs: tuple[float, ...]
     members: tuple[tuple[int, ...], ...]
-    n_cycles: tuple[float, ...]
-    time_bandwidth: tuple[float, ...]
+    wavelets: WaveletRequest | None
     n_per_segment: int
     order: int | None
     max_lag: int
@@ -84,6 +84,18 @@ class Settings:
     def entries(self) -> tuple[str, ...]:
         """Name of each entry of the result: the band, or the frequency as ``"10 Hz"``."""
         return tuple(self.bands) if self.bands is not None else tuple(f"{f:g} Hz" for f in self.freqs)
+
+    def as_options(self) -> dict[str, Any]:
+        """Keyword arguments of `connectivity` that ask for the same."""
+        options: dict[str, Any] = {"sfreq": self.sfreq, "measures": tuple(self.measures), "bands": self.bands}
+        options |= {"estimator": self.estimator, "order": self.order, "max_lag": self.max_lag}
+        options["covariance_estimator"] = self.covariance_estimator
+        if self.wavelets is not None:
+            options |= {"freqs": self.freqs, "n_cycles": self.wavelets.n_cycles}
+            options["time_bandwidth"] = self.wavelets.time_bandwidths
+        if self.estimator == "welch":
+            options["n_per_segment"] = self.n_per_segment
+        return options
 
 
 def check_settings(
@@ -96,7 +108,7 @@ def check_settings(
     estimator: str = "hilbert",
     freqs: Sequence[float] | NDArray[Any] | None = None,
     n_cycles: float | Sequence[float] | None = None,
-    time_bandwidth: float | None = None,
+    time_bandwidth: float | Sequence[float] | None = None,
     mt_bandwidth: float | None = None,
     n_per_segment: int | None = None,
     order: int | None = None,
@@ -171,22 +183,27 @@ max_lag, covariance_estimator
     sfreq = float(sfreq)
 
     hertz: tuple[float, ...] = ()
+    request = None
     if estimator == "welch":
         hertz = tuple(float(f) for f in np.arange(1, segment // 2 + 1) * (sfreq / segment))
     elif estimator in WAVELETS:
-        hertz = _check_freqs(freqs, checked)
-    members = _members(
-        checked, hertz, chosen, sfreq=sfreq, segment=segment, whole=estimator not in (*WAVELETS, "welch")
-    )
-    if checked is not None and hertz:  # only what some band holds is computed
+        request = _check_wavelets(
+            estimator,
+            freqs,
+            bands=checked,
+            sfreq=sfreq,
+            n_cycles=n_cycles,
+            time_bandwidth=time_bandwidth,
+            mt_bandwidth=mt_bandwidth,
+        )
+        hertz = request.freqs
+    whole = estimator in ("hilbert", "filter_hilbert")
+    members = _members(checked, hertz, chosen, sfreq=sfreq, segment=segment, whole=whole)
+    if checked is not None and not whole:  # only what some band holds is computed
         used = sorted({k for member in members for k in member})
-        place = {k: i for i, k in enumerate(used)}
-        kept = np.asarray(used)
-        if n_cycles is not None and np.ndim(n_cycles) == 1 and len(np.asarray(n_cycles)) == len(hertz):
-            n_cycles = np.asarray(n_cycles)[kept].tolist()
         hertz = tuple(hertz[k] for k in used)
-        members = tuple(tuple(place[k] for k in member) for member in members)
-    cycles = _check_cycles(n_cycles, hertz) if estimator in WAVELETS else ()
+        members = tuple(tuple(used.index(k) for k in member) for member in members)
+        request = None if request is None else request.pick(used)
     return Settings(
         sfreq=sfreq,
         measures=chosen,
@@ -194,10 +211,7 @@ max_lag, covariance_estimator
         bands=checked,
         freqs=hertz,
         members=members,
-        n_cycles=cycles,
-        time_bandwidth=(
-            _check_bandwidth(time_bandwidth, mt_bandwidth, hertz, cycles) if estimator == "multitaper" else ()
-        ),
+        wavelets=request,
         n_per_segment=segment,
         order=_check_order(order, chosen),
         max_lag=_check_max_lag(max_lag, n_times=n_times, sfreq=sfreq),
@@ -240,24 +254,55 @@ def check_measures(measures: Sequence[str], *, n_chans: int) -> tuple[str, ...]:
     return names
 
 
-def _check_freqs(
-    freqs: Sequence[float] | NDArray[Any] | None, bands: Mapping[str, Band] | None
-) -> tuple[float, ...]:
-    """Frequencies of wavelets; by default every whole Hz of the bands."""
-    if freqs is not None:
-        try:
-            hertz = tuple(float(f) for f in freqs)
-        except (TypeError, ValueError):
-            raise EegdaeError(f"freqs: {freqs!r}; give a list of numbers of Hz") from None
-        if not hertz:
-            raise EegdaeError("freqs: the list is empty; give one frequency or more, Hz")
-        if len(set(hertz)) < len(hertz):
-            raise EegdaeError(f"freqs: {list(hertz)} holds one twice; give each once")
-        return hertz
+def _whole_hertz(bands: Mapping[str, Band] | None) -> tuple[float, ...]:
+    """Every whole Hz of the bands: the frequencies of wavelets that nobody named."""
     if bands is None:
         raise EegdaeError("freqs: None, and bands: None; give one of them, in Hz")
     whole = {k for lo, hi in bands.values() for k in range(max(1, math.ceil(lo)), math.floor(hi) + 1)}
     return tuple(float(k) for k in sorted(whole))
+
+
+def _check_wavelets(
+    estimator: str,
+    freqs: Sequence[float] | NDArray[Any] | None,
+    *,
+    bands: Mapping[str, Band] | None,
+    sfreq: float,
+    n_cycles: float | Sequence[float] | None,
+    time_bandwidth: float | Sequence[float] | None,
+    mt_bandwidth: float | None,
+) -> WaveletRequest:
+    """Wavelets of every frequency, or tapers with their bandwidth from either of the two ways to say it."""
+    hertz = _whole_hertz(bands) if freqs is None else freqs
+    if freqs is None and not len(hertz):
+        return WaveletRequest(sfreq, (), (), None)  # no whole Hz in a band, which is refused by its name
+    request = check_morlet(hertz, sfreq=sfreq, n_cycles=_CYCLES if n_cycles is None else n_cycles)
+    if len(set(request.freqs)) < len(request.freqs):
+        raise EegdaeError(f"freqs: {list(request.freqs)} holds one twice; give each once")
+    if estimator == "morlet":
+        return request
+    if time_bandwidth is not None and mt_bandwidth is not None:
+        raise EegdaeError(
+            f"time_bandwidth: {time_bandwidth!r}, and mt_bandwidth: {mt_bandwidth!r}; give one of them "
+            "(a product without unit, or the full width in Hz)"
+        )
+    if mt_bandwidth is not None:
+        if not (isinstance(mt_bandwidth, SupportsFloat) and 0 < float(mt_bandwidth) < math.inf):
+            raise EegdaeError(f"mt_bandwidth: {mt_bandwidth!r}; allowed: numbers above 0")
+        pairs = list(zip(request.freqs, request.n_cycles, strict=True))
+        time_bandwidth = [float(mt_bandwidth) * n / f for f, n in pairs]
+        for (f, n), product in zip(pairs, time_bandwidth, strict=True):
+            if product < 2:
+                raise EegdaeError(
+                    f"mt_bandwidth: {mt_bandwidth:g} Hz times {n:g} cycles of {f:g} Hz is {product:.2g}; "
+                    "allowed: 2 or more; raise it or n_cycles"
+                )
+    return check_multitaper(
+        request.freqs,
+        sfreq=sfreq,
+        n_cycles=request.n_cycles,
+        time_bandwidth=_TIME_BANDWIDTH if time_bandwidth is None else time_bandwidth,
+    )
 
 
 def _members(
@@ -318,56 +363,6 @@ def _check_segment(n_per_segment: int | None, n_times: int) -> int:
             f"that overlap by half fit into the {n_times} of a window"
         )
     return n
-
-
-def _check_cycles(n_cycles: float | Sequence[float] | None, hertz: tuple[float, ...]) -> tuple[float, ...]:
-    if n_cycles is None:
-        return (_DEFAULT_CYCLES,) * len(hertz)
-    try:
-        cycles = [float(n) for n in np.atleast_1d(np.asarray(n_cycles, dtype=float))]
-    except (TypeError, ValueError):
-        raise EegdaeError(f"n_cycles: {n_cycles!r}; give a number or a list of one a frequency") from None
-    if np.ndim(n_cycles) == 0:
-        cycles = cycles * len(hertz)
-    if len(cycles) != len(hertz):
-        raise EegdaeError(
-            f"n_cycles: {len(cycles)} numbers for {len(hertz)} frequencies; give one or one each"
-        )
-    for n in cycles:
-        if not 0 < n < math.inf:
-            raise EegdaeError(f"n_cycles: {n:g}; allowed: numbers above 0")
-    return tuple(cycles)
-
-
-def _check_bandwidth(
-    time_bandwidth: float | None,
-    mt_bandwidth: float | None,
-    hertz: tuple[float, ...],
-    cycles: tuple[float, ...],
-) -> tuple[float, ...]:
-    """Time-bandwidth product at each frequency, from either of the two ways to say it."""
-    if time_bandwidth is not None and mt_bandwidth is not None:
-        raise EegdaeError(
-            f"time_bandwidth: {time_bandwidth!r}, and mt_bandwidth: {mt_bandwidth!r}; give one of them "
-            "(a product without unit, or the full width in Hz)"
-        )
-    name, value = (
-        ("mt_bandwidth", mt_bandwidth) if mt_bandwidth is not None else ("time_bandwidth", time_bandwidth)
-    )
-    if value is None:
-        value = _DEFAULT_TIME_BANDWIDTH
-    if not (isinstance(value, SupportsFloat) and 0 < float(value) < math.inf):
-        raise EegdaeError(f"{name}: {value!r}; allowed: numbers above 0")
-    if name == "time_bandwidth":
-        return (float(value),) * len(hertz)
-    products = tuple(float(value) * n / f for f, n in zip(hertz, cycles, strict=True))
-    for f, n, product in zip(hertz, cycles, products, strict=True):
-        if product < 2:
-            raise EegdaeError(
-                f"mt_bandwidth: {value:g} Hz times {n:g} cycles of {f:g} Hz is {product:.2g}; "
-                "allowed: 2 or more; raise it or n_cycles"
-            )
-    return products
 
 
 def _check_order(order: int | None, measures: Mapping[str, Measure]) -> int | None:

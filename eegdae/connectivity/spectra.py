@@ -10,52 +10,69 @@ import torch
 from torch import Tensor
 
 from eegdae.connectivity.bands import analytic_signals
+from eegdae.connectivity.coherency import coherency
 from eegdae.connectivity.cross_spectrum import cross_spectrum, segment_spectra
 from eegdae.connectivity.phase_lag import phase_locking
 from eegdae.connectivity.power import POWER_FLOOR, log_power
 from eegdae.connectivity.settings import Settings
-from eegdae.connectivity.wavelets import morlet_transform, multitaper_transform
+from eegdae.connectivity.wavelet_spectra import wavelet_cross_spectra
+from eegdae.connectivity.wavelets import wavelet_groups
 
 
 @dataclass(frozen=True)
 class Spectra:
-    """The signals of some frequencies in a block of windows; what measures share is computed once.
+    """What some frequencies of a block of windows are; what measures share of it is computed once.
 
     Attributes
     ----------
-    z : Tensor, shape (n_windows, n_freqs, n_chans, n_times)
-        With `tapers`, (n_windows, n_freqs, n_tapers, n_chans, n_times). Complex; the last axis may be that of
-        segments.
+    z : Tensor or None, shape (n_windows, n_freqs, n_chans, n_times)
+        Complex signals, where a measure needs them; with `tapers`, (n_windows, n_freqs, n_tapers, n_chans,
+        n_times). The last axis may be that of segments.
+    given : Tensor or None, shape (n_windows, n_freqs, n_chans, n_chans)
+        Cross-spectra, where they came on a shorter way.
     tapers : bool
         Whether the third axis from the end is one of tapers.
     analytic : bool
         Whether the real part is the band-limited signal itself (hilbert), so that it has a unit of its own.
     """
 
-    z: Tensor
+    z: Tensor | None
+    given: Tensor | None = None
     tapers: bool = False
     analytic: bool = False
+
+    @property
+    def signals(self) -> Tensor:
+        """The complex signals."""
+        if self.z is None:
+            raise RuntimeError("only measures that need the cross-spectrum alone were announced")
+        return self.z
 
     @cached_property
     def cross(self) -> Tensor:
         """Cross-spectra, (n_windows, n_freqs, n_chans, n_chans), complex."""
-        return cross_spectrum(self.z, tapers=self.tapers)
+        return cross_spectrum(self.signals, tapers=self.tapers) if self.given is None else self.given
+
+    @cached_property
+    def coherency(self) -> Tensor:
+        """Coherencies, (n_windows, n_freqs, n_chans, n_chans), complex."""
+        return coherency(self.cross)
 
     @cached_property
     def locking(self) -> Tensor:
         """Complex phase-locking values, (n_windows, n_freqs, n_chans, n_chans)."""
-        return phase_locking(self.z, tapers=self.tapers)
+        return phase_locking(self.signals, tapers=self.tapers)
 
     @cached_property
     def log_power(self) -> Tensor:
         """Natural log of each channel's power, (n_windows, n_freqs, n_chans)."""
         if self.analytic:
-            return log_power(self.z)
+            return log_power(self.signals)
         return self.cross.diagonal(dim1=-2, dim2=-1).real.clamp(min=POWER_FLOOR).log()
 
 
-def spectra_of(x: Tensor, settings: Settings) -> Iterator[tuple[tuple[int, ...], Spectra]]:
-    """Give the signals of every band or frequency of windows, a few at a time.
+def spectra_of(x: Tensor, settings: Settings) -> Iterator[tuple[range, Spectra]]:
+    """Give what windows are at every band or frequency, some frequencies at a time.
 
     Parameters
     ----------
@@ -66,34 +83,28 @@ def spectra_of(x: Tensor, settings: Settings) -> Iterator[tuple[tuple[int, ...],
 
     Yields
     ------
-    numbers : tuple of int
+    numbers : range
         Which of the frequencies (of the bands, for ``hilbert``) these are.
     spectra : Spectra
-        Their signals.
+        Their signals, cross-spectra or both, as the measures need.
     """
     if settings.estimator == "hilbert":
         bands = list((settings.bands or {}).values())
         for k, z in enumerate(analytic_signals(x, settings.sfreq, bands=bands)):
-            yield (k,), Spectra(z.unsqueeze(1), analytic=True)
-    elif settings.estimator == "welch":
+            yield range(k, k + 1), Spectra(z.unsqueeze(1), analytic=True)
+    elif settings.wavelets is None:  # welch
         # One frequency a bin, without that of the mean, of which Settings.freqs may keep some.
         z, _ = segment_spectra(x, sfreq=settings.sfreq, n_per_segment=settings.n_per_segment)
         step = settings.sfreq / settings.n_per_segment
         kept = torch.tensor([round(f / step) for f in settings.freqs], device=x.device)
-        yield tuple(range(len(settings.freqs))), Spectra(z[:, kept])
-    elif settings.estimator == "morlet":
-        transform = morlet_transform(
-            x, sfreq=settings.sfreq, freqs=settings.freqs, n_cycles=settings.n_cycles
-        )
-        for k, z in enumerate(transform):
-            yield (k,), Spectra(z.unsqueeze(1))
+        yield range(len(settings.freqs)), Spectra(z[:, kept])
     else:
-        tapered = multitaper_transform(
-            x,
-            sfreq=settings.sfreq,
-            freqs=settings.freqs,
-            n_cycles=settings.n_cycles,
-            time_bandwidth=settings.time_bandwidth,
-        )
-        for k, z in enumerate(tapered):
-            yield (k,), Spectra(z.unsqueeze(1), tapers=True)
+        needs = {kind.needs for kind in settings.measures.values()}
+        cross = wavelet_cross_spectra(x, settings.wavelets) if needs & {"cross", "slope"} else None
+        if "signals" not in needs:
+            yield range(len(settings.freqs)), Spectra(None, given=cross)
+            return
+        tapers = settings.estimator == "multitaper"
+        for rows, z in wavelet_groups(x, settings.wavelets):
+            given = None if cross is None else cross[:, rows]
+            yield range(rows.start, rows.stop), Spectra(z, given=given, tapers=tapers)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, SupportsFloat
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from scipy.signal.windows import dpss
 from torch import Tensor
-from torch.nn.functional import pad
 
 from eegdae.connectivity.arrays import as_tensor
+from eegdae.connectivity.convolution import Run, convolve, plan_convolution
+from eegdae.connectivity.wavelet_request import Numbers, WaveletRequest, check_morlet, check_multitaper
 from eegdae.errors import EegdaeError
 
-Numbers = Sequence[float] | NDArray[Any] | Tensor
+# Longer windows take so long that making their wavelets anew is nothing, and keeping those takes memory.
+_LONGEST_KEPT = 8192
 
 
 def morlet_wavelets(freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers = 7.0) -> list[Tensor]:
@@ -56,14 +56,7 @@ def morlet_wavelets(freqs: Numbers, *, sfreq: float, n_cycles: float | Numbers =
     C. Tallon-Baudry et al., Oscillatory gamma-band (30-70 Hz) activity induced by a visual search task in
     humans, J. Neuroscience 17, 1997.
     """
-    wavelets = []
-    for freq, cycles in _check_freqs(freqs, sfreq, n_cycles):
-        sigma = cycles / (2.0 * np.pi * freq)
-        t = np.arange(0.0, 5.0 * sigma, 1.0 / float(sfreq))
-        t = np.r_[-t[::-1], t[1:]]
-        wavelet = np.exp(2j * np.pi * freq * t) * np.exp(-(t**2) / (2.0 * sigma**2))
-        wavelets.append(torch.from_numpy(wavelet / (math.sqrt(0.5) * np.linalg.norm(wavelet))))
-    return wavelets
+    return make_wavelets(check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
 
 
 def multitaper_wavelets(
@@ -88,10 +81,10 @@ def multitaper_wavelets(
         Sampling rate, Hz.
     n_cycles : float or sequence of float
         Cycles in a taper, one number or one a frequency.
-    time_bandwidth : float
-        Length of a taper, s, times the full width of the band, Hz, 2 or more: mne's ``time_bandwidth``, and
-        what mne-connectivity calls ``mt_bandwidth`` (there no Hz either). The band is
-        ``f +- time_bandwidth f / (2 n_cycles)``, and there are ``floor(time_bandwidth - 1)`` tapers.
+    time_bandwidth : float or sequence of float
+        Length of a taper, s, times the full width of the band, Hz, 2 or more, one number or one a frequency:
+        mne's ``time_bandwidth``, and what mne-connectivity calls ``mt_bandwidth`` (there no Hz either). The
+        band is ``f +- time_bandwidth f / (2 n_cycles)``, with ``floor(time_bandwidth - 1)`` tapers.
 
     Returns
     -------
@@ -101,31 +94,16 @@ def multitaper_wavelets(
     Raises
     ------
     EegdaeError
-        Where `morlet_wavelets` does; `time_bandwidth` is under 2 or no less than the samples of a taper.
+        Where `morlet_wavelets` does; `time_bandwidth` is under 2, no less than the samples of a taper, or has
+        another length than `freqs`.
 
     References
     ----------
     D. J. Thomson, Spectrum estimation and harmonic analysis, Proc. IEEE 70, 1982.
     """
-    pairs = _check_freqs(freqs, sfreq, n_cycles)
-    products = [time_bandwidth] * len(pairs) if np.ndim(time_bandwidth) == 0 else list(time_bandwidth)  # type: ignore[arg-type]
-    wavelets = []
-    for (freq, cycles), time_bandwidth in zip(pairs, products, strict=True):
-        if not (isinstance(time_bandwidth, SupportsFloat) and 2 <= float(time_bandwidth) < math.inf):
-            raise EegdaeError(f"time_bandwidth: {time_bandwidth!r}; allowed: numbers of 2 or more")
-        t = np.arange(0.0, cycles / freq, 1.0 / float(sfreq))
-        if len(t) <= time_bandwidth:
-            raise EegdaeError(
-                f"time_bandwidth: {time_bandwidth:g} is too much for the {len(t)} samples of {cycles:g} "
-                f"cycles at {freq:g} Hz; allowed: less than that number; raise n_cycles"
-            )
-        tapers, concentration = _slepian(len(t), float(time_bandwidth))
-        wavelet = tapers * np.exp(2j * np.pi * freq * (t - cycles / freq / 2.0))
-        wavelet = wavelet - wavelet.mean(axis=-1, keepdims=True)
-        norm = math.sqrt(0.5) * np.linalg.norm(wavelet, axis=-1)
-        weight = np.sqrt(2 * concentration / concentration.sum()) / norm
-        wavelets.append(torch.from_numpy(wavelet * weight[:, None]))
-    return wavelets
+    return make_wavelets(
+        check_multitaper(freqs, sfreq=sfreq, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
+    )
 
 
 def morlet_transform(
@@ -160,8 +138,7 @@ def morlet_transform(
     EegdaeError
         Where `morlet_wavelets` does, at once; `x` is complex; a wavelet is longer than the window.
     """
-    wavelets = morlet_wavelets(freqs, sfreq=sfreq, n_cycles=n_cycles)
-    return _convolve(x, wavelets, freqs=freqs, sfreq=sfreq)
+    return _each(morlet_groups(x, sfreq=sfreq, freqs=freqs, n_cycles=n_cycles), dim=-3)
 
 
 def multitaper_transform(
@@ -187,8 +164,8 @@ def multitaper_transform(
         Hz, above 0 and at most half the sampling rate.
     n_cycles : float or sequence of float
         Cycles in a taper, one number or one a frequency.
-    time_bandwidth : float
-        Length of a taper, s, times the full width of the band, Hz, 2 or more.
+    time_bandwidth : float or sequence of float
+        Length of a taper, s, times the full width of the band, Hz, 2 or more, one number or one a frequency.
 
     Yields
     ------
@@ -200,39 +177,191 @@ def multitaper_transform(
     EegdaeError
         Where `multitaper_wavelets` does, at once; `x` is complex; a taper is longer than the window.
     """
-    wavelets = multitaper_wavelets(freqs, sfreq=sfreq, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
-    return _convolve(x, wavelets, freqs=freqs, sfreq=sfreq)
+    groups = multitaper_groups(x, sfreq=sfreq, freqs=freqs, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
+    return _each(groups, dim=-4)
 
 
-def _convolve(x: Tensor, wavelets: Sequence[Tensor], *, freqs: Numbers, sfreq: float) -> Iterator[Tensor]:
-    """Refuse wavelets longer than the window now, convolve when asked for."""
-    n_times = x.shape[-1]
-    for freq, wavelet in zip(freqs, wavelets, strict=True):
-        if wavelet.shape[-1] > n_times:
+def morlet_groups(
+    x: Tensor, *, sfreq: float, freqs: Numbers, n_cycles: float | Numbers = 7.0
+) -> Iterator[tuple[slice, Tensor]]:
+    """Convolve with Morlet wavelets as `morlet_transform` does, several frequencies at a time.
+
+    Fast where a block of windows is small enough to stay near a core, as one or a few windows are.
+
+    Parameters
+    ----------
+    x, sfreq, freqs, n_cycles
+        As in `morlet_transform`.
+
+    Yields
+    ------
+    rows : slice
+        Which of `freqs`; every one once, in order.
+    z : Tensor, shape (..., n_rows, n_chans, n_times)
+        Complex, not always contiguous but in the last axis. Differentiable.
+
+    Raises
+    ------
+    EegdaeError
+        Where `morlet_transform` does, at once.
+    """
+    return wavelet_groups(x, check_morlet(freqs, sfreq=sfreq, n_cycles=n_cycles))
+
+
+def multitaper_groups(
+    x: Tensor,
+    *,
+    sfreq: float,
+    freqs: Numbers,
+    n_cycles: float | Numbers = 7.0,
+    time_bandwidth: float | Numbers = 4.0,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Convolve with tapered oscillations as `multitaper_transform` does, several frequencies at a time.
+
+    Parameters
+    ----------
+    x, sfreq, freqs, n_cycles, time_bandwidth
+        As in `multitaper_transform`.
+
+    Yields
+    ------
+    rows : slice
+        Which of `freqs`; every one once, in order.
+    z : Tensor, shape (..., n_rows, n_tapers, n_chans, n_times)
+        Complex, not always contiguous but in the last axis. Differentiable.
+
+    Raises
+    ------
+    EegdaeError
+        Where `multitaper_transform` does, at once.
+    """
+    request = check_multitaper(freqs, sfreq=sfreq, n_cycles=n_cycles, time_bandwidth=time_bandwidth)
+    return wavelet_groups(x, request)
+
+
+def make_wavelets(request: WaveletRequest, *, n_times: int | None = None) -> list[Tensor]:
+    """Make the wavelets of a request.
+
+    Parameters
+    ----------
+    request : WaveletRequest
+        Checked.
+    n_times : int, optional
+        Samples in the window that they are to fit. Default: any.
+
+    Returns
+    -------
+    list of Tensor, shape ([n_tapers,] n_samples)
+        complex128, one a frequency, on the CPU.
+
+    Raises
+    ------
+    EegdaeError
+        Where a taper is too short for its bandwidth, or a wavelet longer than the window.
+    """
+    if request.time_bandwidths is None:
+        wavelets = [
+            _morlet(freq, cycles, sfreq=request.sfreq)
+            for freq, cycles in zip(request.freqs, request.n_cycles, strict=True)
+        ]
+    else:
+        wavelets = [
+            _tapered(freq, cycles, sfreq=request.sfreq, time_bandwidth=time_bandwidth)
+            for freq, cycles, time_bandwidth in zip(
+                request.freqs, request.n_cycles, request.time_bandwidths, strict=True
+            )
+        ]
+    for freq, wavelet in zip(request.freqs, wavelets, strict=True):
+        if n_times is not None and wavelet.shape[-1] > n_times:
             raise EegdaeError(
-                f"freqs: the wavelet of {float(freq):g} Hz has {wavelet.shape[-1]} samples and the window "
-                f"{n_times} ({n_times / float(sfreq):g} s); lengthen the window, leave the frequency out or "
+                f"freqs: the wavelet of {freq:g} Hz has {wavelet.shape[-1]} samples and the window "
+                f"{n_times} ({n_times / request.sfreq:g} s); lengthen the window, leave the frequency out or "
                 "lower n_cycles"
             )
-    return _convolutions(as_tensor(x, name="x")[0], wavelets)
+    return wavelets
 
 
-def _convolutions(x: Tensor, wavelets: Sequence[Tensor]) -> Iterator[Tensor]:
-    """The middle n_times samples of each convolution (mode "same"), (..., [n_tapers,] n_chans, n_times)."""
-    n_times = x.shape[-1]
-    x = x.masked_fill((x == x[..., :1]).all(dim=-1, keepdim=True), 0.0)
-    # Half a wavelet of zeros is enough: what wraps around the end falls on the half that is cut off.
-    n_fft = int(next_fast_len(n_times + max(wavelet.shape[-1] // 2 for wavelet in wavelets)))
-    spectrum = torch.fft.fft(x, n=n_fft)
-    for wavelet in wavelets:
-        n_samples = wavelet.shape[-1]
-        centred = pad(wavelet, (0, n_fft - n_samples)).roll(-((n_samples - 1) // 2), dims=-1)
-        transfer = torch.fft.fft(centred).to(spectrum)
-        if transfer.ndim == 2:  # (n_tapers, n_fft)
-            product = spectrum.unsqueeze(-3) * transfer.unsqueeze(-2)  # (..., n_tapers, n_chans, n_fft)
-        else:
-            product = spectrum * transfer
-        yield torch.fft.ifft(product)[..., :n_times]
+def without_constants(x: Tensor) -> Tensor:
+    """Set channels that are constant over their window to 0; they would answer to its two ends.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., n_times)
+        Real signals.
+
+    Returns
+    -------
+    Tensor, same shape
+        The same but for those channels.
+    """
+    return x.masked_fill((x == x[..., :1]).all(dim=-1, keepdim=True), 0.0)
+
+
+def wavelet_groups(x: Tensor, request: WaveletRequest) -> Iterator[tuple[slice, Tensor]]:
+    """Convolve with what a request asks for, several frequencies at a time.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., n_chans, n_times)
+        Real signals, any unit, float32 or float64.
+    request : WaveletRequest
+        Wavelets or tapers.
+
+    Yields
+    ------
+    rows : slice
+        Which of the frequencies; every one once, in order.
+    z : Tensor, shape (..., n_rows, [n_tapers,] n_chans, n_times)
+        As `morlet_groups` and `multitaper_groups`.
+
+    Raises
+    ------
+    EegdaeError
+        Where a wavelet is longer than the window, at once.
+    """
+    tensor, _ = as_tensor(x, name="x")
+    n_times = tensor.shape[-1]
+    plan = _runs if n_times <= _LONGEST_KEPT else _runs.__wrapped__
+    with torch.inference_mode(False):  # what is kept must do for a gradient later
+        runs = plan(request, n_times, tensor.dtype, tensor.device)
+    return convolve(without_constants(tensor), runs)
+
+
+def _each(groups: Iterator[tuple[slice, Tensor]], *, dim: int) -> Iterator[Tensor]:
+    """One frequency at a time of groups of them."""
+    for _, z in groups:
+        yield from z.unbind(dim)
+
+
+@lru_cache(maxsize=8)
+def _runs(request: WaveletRequest, n_times: int, dtype: torch.dtype, device: torch.device) -> tuple[Run, ...]:
+    wavelets = make_wavelets(request, n_times=n_times)
+    return plan_convolution(wavelets, n_times=n_times, dtype=dtype, device=device)
+
+
+def _morlet(freq: float, cycles: float, *, sfreq: float) -> Tensor:
+    """See `morlet_wavelets`."""
+    sigma = cycles / (2.0 * np.pi * freq)
+    t = np.arange(0.0, 5.0 * sigma, 1.0 / sfreq)
+    t = np.r_[-t[::-1], t[1:]]
+    wavelet = np.exp(2j * np.pi * freq * t) * np.exp(-(t**2) / (2.0 * sigma**2))
+    return torch.from_numpy(wavelet / (math.sqrt(0.5) * np.linalg.norm(wavelet)))
+
+
+def _tapered(freq: float, cycles: float, *, sfreq: float, time_bandwidth: float) -> Tensor:
+    """See `multitaper_wavelets`."""
+    t = np.arange(0.0, cycles / freq, 1.0 / sfreq)
+    if len(t) <= time_bandwidth:
+        raise EegdaeError(
+            f"time_bandwidth: {time_bandwidth:g} is too much for the {len(t)} samples of {cycles:g} "
+            f"cycles at {freq:g} Hz; allowed: less than that number; raise n_cycles"
+        )
+    tapers, concentration = _slepian(len(t), time_bandwidth)
+    wavelet = tapers * np.exp(2j * np.pi * freq * (t - cycles / freq / 2.0))
+    wavelet = wavelet - wavelet.mean(axis=-1, keepdims=True)
+    norm = math.sqrt(0.5) * np.linalg.norm(wavelet, axis=-1)
+    weight = np.sqrt(2 * concentration / concentration.sum()) / norm
+    return torch.from_numpy(wavelet * weight[:, None])
 
 
 @lru_cache(maxsize=256)
@@ -241,37 +370,3 @@ def _slepian(n_samples: int, time_bandwidth: float) -> tuple[NDArray[np.float64]
     n_tapers = math.floor(time_bandwidth - 1)
     tapers, ratios = dpss(n_samples, time_bandwidth / 2, n_tapers, sym=False, return_ratios=True)
     return np.asarray(tapers, dtype=np.float64), np.asarray(ratios, dtype=np.float64)
-
-
-def _check_freqs(freqs: Numbers, sfreq: float, n_cycles: float | Numbers) -> list[tuple[float, float]]:
-    """Pairs (frequency, cycles), refused where no wavelet can be made of them."""
-    if not (isinstance(sfreq, SupportsFloat) and math.isfinite(sfreq) and float(sfreq) > 0):
-        raise EegdaeError(f"sfreq: {sfreq!r} is not a sampling rate; give a number of Hz above 0")
-    try:
-        hertz = [float(freq) for freq in freqs]
-    except (TypeError, ValueError):
-        raise EegdaeError(f"freqs: {freqs!r}; give a list of numbers of Hz") from None
-    if not hertz:
-        raise EegdaeError("freqs: the list is empty; give one frequency or more, Hz")
-    nyquist = float(sfreq) / 2
-    for freq in hertz:
-        if not 0 < freq <= nyquist:
-            raise EegdaeError(
-                f"freqs: {freq:g} Hz; allowed: above 0 and up to {nyquist:g} Hz, half the sampling rate"
-            )
-    try:
-        cycles = (
-            [float(n_cycles)] * len(hertz)
-            if isinstance(n_cycles, SupportsFloat) and not np.ndim(n_cycles)
-            else [float(n) for n in n_cycles]  # type: ignore[union-attr]
-        )
-    except (TypeError, ValueError):
-        raise EegdaeError(f"n_cycles: {n_cycles!r}; give a number or a list of one a frequency") from None
-    if len(cycles) != len(hertz):
-        raise EegdaeError(
-            f"n_cycles: {len(cycles)} numbers for {len(hertz)} frequencies; give one or one each"
-        )
-    for n in cycles:
-        if not 0 < n < math.inf:
-            raise EegdaeError(f"n_cycles: {n:g}; allowed: numbers above 0")
-    return list(zip(hertz, cycles, strict=True))

@@ -86,7 +86,7 @@ max_memory
         diagonal: bool = False,
         freqs: Sequence[float] | None = None,
         n_cycles: float | Sequence[float] | None = None,
-        time_bandwidth: float | None = None,
+        time_bandwidth: float | Sequence[float] | None = None,
         mt_bandwidth: float | None = None,
         n_per_segment: int | None = None,
         order: int | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eegdae.recordings.catalogue import cache_dir, data_dir, describe, fetch, get
+from eegdae.recordings.channels import canonical_name, shared_channels
 from eegdae.recordings.load import SOURCES, Source, load_recordings, read_recordings
 from eegdae.recordings.recording import Annotation, Recording, as_recording, check_alike
 
@@ -13,6 +14,7 @@ __all__ = [
     "Source",
     "as_recording",
     "cache_dir",
+    "canonical_name",
     "check_alike",
     "data_dir",
     "describe",
@@ -20,4 +22,5 @@ __all__ = [
     "get",
     "load_recordings",
     "read_recordings",
+    "shared_channels",
 ]

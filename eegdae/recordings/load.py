@@ -12,6 +12,7 @@ from typing import Any
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import mne_files
 from eegdae.recordings.catalogue import locate
+from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
 from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
@@ -45,11 +46,11 @@ SOURCES: dict[str, Source] = {
 }
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "labels", "classes"),
-    *("prepare", "resource", "licence", "citation"),
+    *("interpolated", "prepare", "resource", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
 _TEXTS = ("name", "source", "pattern", "strip", "montage", "unit")
-_LISTS = ("classes", "exclude", "ch_names")
+_LISTS = ("classes", "exclude", "ch_names", "interpolated")
 _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")
 
@@ -87,7 +88,7 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
         for rec in source.read(path, cfg):
             ready = prepare(rec, **options) if options else rec
             recordings.append(_labelled(_with(ready, about), labels))
-    return recordings
+    return _marked(recordings, cfg.get("interpolated") or ())
 
 
 def read_recordings(
@@ -211,6 +212,20 @@ def _with(rec: Recording, about: Mapping[str, str]) -> Recording:
         session=about.get("session", rec.session),
         run=about.get("run", rec.run),
     )
+
+
+def _marked(recordings: list[Recording], interpolated: Sequence[str]) -> list[Recording]:
+    """Mark the channels that were computed from others; a name may be missing on some caps, not on all."""
+    wanted = electrodes(interpolated, where="data.interpolated")
+    there = {canonical_name(name): name for rec in recordings for name in rec.ch_names}
+    for name, place in wanted.items():
+        if name not in there:
+            hint = did_you_mean(interpolated[place], there.values())
+            raise EegdaeError(f"data.interpolated: {interpolated[place]!r} is not a channel; {hint}")
+    return [
+        replace(rec, interpolated=tuple(name for name in rec.ch_names if canonical_name(name) in wanted))
+        for rec in recordings
+    ]
 
 
 def _check_labels(labels: object) -> Mapping[str, Any] | None:

@@ -1,8 +1,8 @@
-"""Filtering and resampling of a whole recording, before it is cut: MNE's own functions, in float64."""
+"""Reference, filter and rate of a whole recording, before it is cut: MNE's own functions, in float64."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.recording import Annotation, Recording
+from eegdae.recordings.reference import rereference
 
-_KEYS = ("l_freq", "h_freq", "sfreq")
+_KEYS = ("l_freq", "h_freq", "sfreq", "reference", "laplacian")
 
 
 def prepare(
@@ -22,8 +23,10 @@ def prepare(
     l_freq: float | None = None,
     h_freq: float | None = None,
     sfreq: float | None = None,
+    reference: str | Sequence[str] | None = None,
+    laplacian: bool = False,
 ) -> Recording:
-    """Filter a recording (zero-phase FIR) and resample it.
+    """Give a recording another reference, filter it (zero-phase FIR) and resample it.
 
     Filtering comes before windowing because the filter is longer than a window. Stretches that were not
     observed are bridged by straight lines while filtering and are unobserved again afterwards; a flat channel
@@ -39,6 +42,11 @@ def prepare(
         Upper edge of the pass band in hertz; None = no low-pass.
     sfreq : float or None
         New sampling rate in hertz; None = as it is.
+    reference : str, sequence of str or None
+        ``"average"``, or the channels whose mean is taken off all; None = as recorded. See
+        `eegdae.recordings.reference.rereference`, also for what becomes of gaps.
+    laplacian : bool
+        Whether to take the surface Laplacian.
 
     Returns
     -------
@@ -48,7 +56,8 @@ def prepare(
     Raises
     ------
     EegdaeError
-        If a frequency does not fit the rate, or the filter is longer than the recording.
+        If a frequency does not fit the rate, the filter is longer than the recording, or the channels cannot
+        have the reference or the Laplacian.
 
     Notes
     -----
@@ -59,6 +68,7 @@ def prepare(
 
     old = recording.sfreq
     _check_frequencies(recording, l_freq, h_freq, sfreq)
+    recording = rereference(recording, reference=reference, laplacian=laplacian)
     data = _bridged(recording)  # (n_chans, n_times)
     flat = np.ptp(data, axis=1) == 0
     level = data[flat, :1] if l_freq is None else 0.0

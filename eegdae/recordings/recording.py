@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eegdae.errors import EegdaeError
+from eegdae.recordings.channels import find_channels, shared_channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,12 @@ class Recording:
         Who, when and which; ``""`` where unknown.
     source : str
         The file, and where it holds several recordings which one, as errors name it.
+    interpolated : tuple of str
+        Channels that were not measured but computed from the others.
+    reference : str, tuple of str or None
+        ``"average"``, or the channels whose mean was taken off; None = as recorded.
+    laplacian : bool
+        Whether the signals are surface Laplacians.
     """
 
     data: NDArray[np.float32]
@@ -66,6 +73,9 @@ class Recording:
     session: str = ""
     run: str = ""
     source: str = ""
+    interpolated: tuple[str, ...] = ()
+    reference: str | tuple[str, ...] | None = None
+    laplacian: bool = False
 
     @property
     def n_chans(self) -> int:
@@ -112,6 +122,7 @@ def as_recording(
     subject: str = "",
     session: str = "",
     run: str = "",
+    interpolated: Sequence[str] = (),
 ) -> Recording:
     """Check a signal at the door and make it a `Recording`; NaN becomes ``mask``.
 
@@ -137,6 +148,8 @@ def as_recording(
         Labelled stretches inside the recording.
     subject, session, run : str
         Who, when and which.
+    interpolated : sequence of str
+        Channels that were computed from the others, by any name of their electrode.
 
     Returns
     -------
@@ -191,11 +204,37 @@ def as_recording(
         session=str(session),
         run=str(run),
         source=source,
+        interpolated=tuple(
+            names[place] for place in find_channels(interpolated, names, where=f"{source}: interpolated")
+        ),
     )
 
 
+def bad_channels_of(recording: Recording) -> dict[int, str]:
+    """Find the channels that carry nothing.
+
+    Parameters
+    ----------
+    recording : Recording
+        Any recording.
+
+    Returns
+    -------
+    dict of int to str
+        Channel number to ``"all-NaN"`` (never observed) or ``"flat"`` (one value at all observed samples).
+    """
+    found: dict[int, str] = {}
+    for chan, values in enumerate(recording.data):
+        seen = values if recording.mask is None else values[recording.mask[chan]]
+        if not seen.size:
+            found[chan] = "all-NaN"
+        elif seen.min() == seen.max():
+            found[chan] = "flat"
+    return found
+
+
 def check_alike(recordings: Sequence[Recording]) -> None:
-    """Refuse recordings that cannot stand in one array: other channels, rates or units.
+    """Refuse recordings that cannot stand in one array: other channels, rates, units or references.
 
     Parameters
     ----------
@@ -211,7 +250,9 @@ def check_alike(recordings: Sequence[Recording]) -> None:
     for other in recordings[1:]:
         pair = f"{first.source} and {other.source}"
         if other.ch_names != first.ch_names:
-            raise EegdaeError(f"{pair} have different channels: {_difference(first, other)}")
+            meet = shared_channels([first.ch_names, other.ch_names])
+            mend = "; windows.channels=shared cuts them to the electrodes that they share" if meet else ""
+            raise EegdaeError(f"{pair} have different channels: {_difference(first, other)}{mend}")
         if other.sfreq != first.sfreq:
             raise EegdaeError(
                 f"{pair} have different sampling rates: {first.sfreq:g} Hz and {other.sfreq:g} Hz; "
@@ -219,6 +260,11 @@ def check_alike(recordings: Sequence[Recording]) -> None:
             )
         if other.units != first.units:
             raise EegdaeError(f"{pair} have different units: {first.unit} and {other.unit}")
+        if (other.reference, other.laplacian) != (first.reference, first.laplacian):
+            raise EegdaeError(
+                f"{pair} have different references: {_reference(first)} and {_reference(other)}; "
+                "give both the same data.prepare.reference and data.prepare.laplacian"
+            )
 
 
 def _as_signal(data: ArrayLike, source: str) -> NDArray[Any]:
@@ -254,6 +300,12 @@ def _check_finite(values: NDArray[np.float32], names: tuple[str, ...], source: s
             f"{source}: channel {names[chan]} is infinite or beyond float32, first at sample {sample}; "
             "write NaN where nothing was measured"
         )
+
+
+def _reference(rec: Recording) -> str:
+    if rec.laplacian:
+        return "surface Laplacian"
+    return "as recorded" if rec.reference is None else str(rec.reference)
 
 
 def _difference(first: Recording, other: Recording) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from eegdae.reporting.figures_connectivity import connectivity_pictures
 from eegdae.reporting.html import FigureBlock, Section, Strong, Table, Text, render
 from eegdae.reporting.report import run_report
 from eegdae.reporting.report_data import (
     FeatureExample,
     MatrixExample,
+    NetworkExample,
     ReportData,
     ScalpExample,
     SignalExample,
@@ -18,6 +20,7 @@ __all__ = [
     "FeatureExample",
     "FigureBlock",
     "MatrixExample",
+    "NetworkExample",
     "ReportData",
     "ScalpExample",
     "Section",
@@ -25,6 +28,7 @@ __all__ = [
     "Strong",
     "Table",
     "Text",
+    "connectivity_pictures",
     "figure_png",
     "render",
     "run_report",

@@ -93,7 +93,7 @@ def class_matrices(
             bar.locator = MaxNLocator(5)
             bar.update_ticks()
     for axes in grid.flat:
-        _name_channels(axes, ch_names, side)
+        name_channels(axes, ch_names, side)
     of_all = f", first {n_shown} of {len(classes)} classes" if n_shown < len(classes) else ""
     figure.suptitle(f"{name}, {shorten(band, limit=40)}: mean by class and its reconstruction{of_all}")
     return figure
@@ -119,7 +119,16 @@ def _matrix_names(axes: Axes, kind: str, name: str, *, across: bool) -> None:
         axes.set_xlabel("channel")
 
 
-def _name_channels(axes: Axes, ch_names: Sequence[str], side: float) -> None:
+def name_channels(axes: Axes, ch_names: Sequence[str], side: float) -> None:
+    """Write the channels beside a matrix, as many as there is room for.
+
+    Parameters
+    ----------
+    axes : Axes
+    ch_names : sequence of str, length n_chans
+    side : float
+        Of the matrix, in inches.
+    """
     n_chans = len(ch_names)
     size = float(np.clip(side * 72 / n_chans * 0.75, 4.5, 8.0))
     step = 1 if n_chans <= MOST_NAMED_CHANNELS else int(np.ceil(n_chans / MOST_NAMED_CHANNELS))

@@ -37,9 +37,18 @@ METRICS: dict[str, str] = {
 
 MEASURES: dict[str, str] = {
     "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
     "plv": "PLV",
+    "ciplv": "ciPLV",
     "pli": "PLI",
+    "dpli": "dPLI",
     "wpli": "wPLI",
+    "debiased_wpli": "debiased wPLI",
+    "ppc": "PPC",
+    "phase_slope_index": "phase-slope index",
+    "granger": "Granger causality",
+    "dtf": "DTF",
+    "pdc": "PDC",
 }
 """Connectivity measure -> plain name, where it differs from the key."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+from eegdae.evaluation.edges import edge_kind
 from eegdae.reporting.figures import code_map, loss_curves
+from eegdae.reporting.figures_connectivity import connectivity_pictures
 from eegdae.reporting.figures_matrices import class_matrices
 from eegdae.reporting.figures_scalp import scalp_maps
 from eegdae.reporting.figures_signal import reconstruction, reconstruction_features
 from eegdae.reporting.html import Block, FigureBlock, Section, Table, figures_of, render
 from eegdae.reporting.names import measure_name
-from eegdae.reporting.report_data import FeatureExample, ReportData, SignalExample
-from eegdae.reporting.style import pretty_unit
+from eegdae.reporting.report_data import FeatureExample, NetworkExample, ReportData, SignalExample
+from eegdae.reporting.style import MINUS, pretty_unit
 from eegdae.reporting.tables import frame_table
 from eegdae.reporting.verdict import verdict
 
@@ -38,6 +40,7 @@ def run_report(data: ReportData) -> tuple[str, dict[str, bytes]]:
         Section("Codes in two dimensions", _codes(data)),
         Section("Reconstructions", _reconstructions(data)),
         Section("Connectivity by class", _matrices(data)),
+        Section("Where connectivity differs", _networks(data)),
         Section("Power over the scalp", _scalp(data)),
         Section("Training", _training(data)),
         Section("Folds and their audit", _folds(data)),
@@ -125,6 +128,41 @@ def _matrices(data: ReportData) -> list[Block]:
         )
         for example in data.matrices
     ]
+
+
+def _networks(data: ReportData) -> list[Block]:
+    return [
+        FigureBlock(
+            figure=connectivity_pictures(
+                example.values,
+                names=example.names,
+                ch_names=example.ch_names,
+                ch_pos=example.ch_pos,
+                measure=example.measure,
+                band=example.band,
+                difference=example.difference,
+                difference_name=f"{example.names[1]} {MINUS} {example.names[0]}",
+                significant=example.significant,
+                note=example.test,
+            ),
+            name=f"networks_{_file_name(example.measure)}_{_file_name(example.band)}",
+            caption=_network_caption(example),
+            alt=f"mean {measure_name(example.measure)} of {' and '.join(example.names)} and their "
+            f"difference, as matrices and networks; {example.test}",
+        )
+        for example in data.networks
+    ]
+
+
+def _network_caption(example: NetworkExample) -> str:
+    first, second = example.names
+    head = "" if example.ch_pos is None else " and on the head, seen from above"
+    arrows = "" if edge_kind(example.values) == "undirected" else ", arrows from row to column"
+    return (
+        f"{measure_name(example.measure)} in {example.band} of {first}, of {second}, and how much higher "
+        f"(red) or lower (blue) it is in {second}, every subject counted once: as matrices, and the "
+        f"strongest pairs of channels as lines round a circle{head}{arrows}. {example.test}"
+    )
 
 
 def _scalp(data: ReportData) -> list[Block]:

@@ -112,6 +112,40 @@ class MatrixExample:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class NetworkExample:
+    """Mean connectivity of two classes and how it differs, one measure and band, the subject as the unit.
+
+    Parameters
+    ----------
+    values : ndarray, shape (2, n_chans, n_chans)
+        Mean over subjects of each class; row = x, column = y.
+    names : (str, str)
+        The two classes.
+    difference : ndarray, shape (n_chans, n_chans)
+        Second class minus first, mean over the tested subjects.
+    significant : ndarray of bool, shape (n_chans, n_chans), or None
+        Edges of it that passed the test; None = not tested.
+    test : str
+        One sentence: the test and what it found, or why there is none.
+    ch_names : sequence of str, length n_chans
+    ch_pos : ndarray, shape (n_chans, 3), or None
+        Electrode positions in metres, head coordinates.
+    measure, band : str
+        E.g. ``"plv"`` and ``"alpha (8 to 13 Hz)"``.
+    """
+
+    values: NDArray[Any]
+    names: tuple[str, str]
+    difference: NDArray[Any]
+    significant: NDArray[np.bool_] | None
+    test: str
+    ch_names: Sequence[str]
+    ch_pos: NDArray[Any] | None = None
+    measure: str
+    band: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScalpExample:
     """Mean log power of each class and band at each electrode.
 
@@ -164,6 +198,7 @@ class ReportData:
     examples : sequence of SignalExample or FeatureExample
         Reconstructions, one figure each.
     matrices : sequence of MatrixExample
+    networks : sequence of NetworkExample
     scalp : ScalpExample or None
     codes2d : ndarray, shape (n_windows, 2), or None
         First two principal components of the codes.
@@ -191,6 +226,7 @@ class ReportData:
     dropped: Mapping[str, int] = field(default_factory=dict)
     examples: Sequence[SignalExample | FeatureExample] = ()
     matrices: Sequence[MatrixExample] = ()
+    networks: Sequence[NetworkExample] = ()
     scalp: ScalpExample | None = None
     codes2d: NDArray[np.floating[Any]] | None = None
     explained: tuple[float, float] = (0.0, 0.0)

@@ -29,6 +29,9 @@ DASH = "\N{EN DASH}"
 """Stands for a value that is missing."""
 
 MAGNITUDE = "viridis"
+STRENGTH = "plasma_r"
+"""For lines on white: the more, the darker."""
+
 SIGNED = "RdBu_r"
 
 _STYLE: Any = {

@@ -19,6 +19,7 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
+from eegdae.tasks.report_networks import network_examples
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows
 
@@ -75,6 +76,11 @@ def report_data(
         dropped=windows.dropped,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
         matrices=_matrices(windows, data, model),
+        networks=[
+            example
+            for view in settings.recipe.views
+            for example in network_examples(view, windows, data.features[view.name])
+        ],
         scalp=_scalp(settings, windows),
         codes2d=plane.transform(codes) if plane else None,
         explained=tuple(plane.explained_variance_ratio_) if plane else (0.0, 0.0),
@@ -229,15 +235,14 @@ def _view_matrices(
     if view.is_tangent:
         # covariances have the unit of their band's power, and the slowest band the most of it
         spread = spread / np.abs(means).mean((0, 2, 3))
-    names = [f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (view.bands or {}).items()]
     return [
         MatrixExample(
             mean=means[:, b],
             reconstructed=found[:, b],
             classes=windows.classes,
             ch_names=windows.ch_names,
-            measure="covariance" if view.is_tangent else view.measure,
-            band=names[b] if names else view.entries[b],
+            measure=view.matrix_measure,
+            band=view.entry_names[b],
         )
         for b in sorted(np.argsort(-spread)[:MAX_MATRIX_BANDS].tolist())
     ]
@@ -255,7 +260,7 @@ def _scalp(settings: Settings, windows: Windows) -> ScalpExample | None:
         ch_pos=windows.ch_pos,
         ch_names=windows.ch_names,
         classes=windows.classes,
-        bands=[f"{name} ({lo:g} to {hi:g} Hz)" for name, (lo, hi) in (views[0].bands or {}).items()],
+        bands=views[0].entry_names,
         unit=f"log {windows.unit}²",
     )
 

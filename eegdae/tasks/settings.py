@@ -95,7 +95,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     scaler = _one_of("scaler", config["scaler"], SCALERS)
     optimizer = _optimizer(config)
     windows = dict(config["windows"])
-    _known("windows.", windows, ("size", "stride", "max_missing", "bad_channels"))
+    _known("windows.", windows, ("size", "stride", "max_missing", "bad_channels", "channels"))
     _needed("windows.", windows, ("size",))
     for key in ("size", "stride", "max_missing"):
         if windows.get(key) is not None:

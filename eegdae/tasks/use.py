@@ -34,7 +34,7 @@ log = logging.getLogger("eegdae")
 
 _RECORDING = ["subject", "session", "run"]
 _KEYS = ("run", "data", "windows", "out", "head", "optimizer", "paths", "debug")
-_HOW_TO_CUT = ("size", "stride", "max_missing", "bad_channels")
+_HOW_TO_CUT = ("size", "stride", "max_missing", "bad_channels", "channels")
 
 
 def extract(config: Mapping[str, Any], folder: Path) -> Path:

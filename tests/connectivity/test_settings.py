@@ -22,13 +22,13 @@ def test_wavelets_take_every_whole_hertz_and_an_edge_belongs_to_both_bands():
     s = checked(estimator="morlet")
     assert s.freqs == tuple(float(f) for f in range(4, 14))
     assert s.members == ((0, 1, 2, 3, 4), (4, 5, 6, 7, 8, 9))
-    assert s.n_cycles == (7.0,) * 10
+    assert s.wavelets.n_cycles == (7.0,) * 10
 
 
 def test_frequencies_outside_of_the_bands_are_not_computed():
     s = checked(estimator="morlet", freqs=[2, 5, 10, 30], n_cycles=[1, 2, 3, 4])
     assert s.freqs == (5.0, 10.0)
-    assert s.n_cycles == (2.0, 3.0)
+    assert s.wavelets.n_cycles == (2.0, 3.0)
     assert s.members == ((0,), (1,))
 
 
@@ -36,7 +36,7 @@ def test_without_bands_there_is_one_entry_a_frequency():
     s = checked(bands=None, estimator="multitaper", freqs=np.array([10, 12.5]))
     assert s.entries == ("10 Hz", "12.5 Hz")
     assert s.members == ((0,), (1,))
-    assert s.time_bandwidth == (4.0, 4.0)
+    assert s.wavelets.time_bandwidths == (4.0, 4.0)
 
 
 def test_segments_have_the_frequencies_of_their_bins_without_the_mean():
@@ -49,7 +49,7 @@ def test_segments_have_the_frequencies_of_their_bins_without_the_mean():
 
 def test_a_bandwidth_in_hertz_is_a_product_that_falls_with_the_frequency():
     s = checked(estimator="multitaper", freqs=[4, 8], n_cycles=4, mt_bandwidth=4.0)
-    assert s.time_bandwidth == (4.0, 2.0)
+    assert s.wavelets.time_bandwidths == (4.0, 2.0)
 
 
 @pytest.mark.parametrize(

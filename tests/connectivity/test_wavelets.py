@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from mne.time_frequency import morlet, tfr_array_morlet, tfr_array_multitaper
 
 from eegdae.connectivity.wavelets import (
+    morlet_groups,
     morlet_transform,
     morlet_wavelets,
+    multitaper_groups,
     multitaper_transform,
     multitaper_wavelets,
 )
@@ -91,6 +93,51 @@ def test_multitaper_agrees_with_mne(n_times, n_cycles, time_bandwidth):
         np.testing.assert_allclose(z, theirs, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("groups", "transform"), [(morlet_groups, morlet_transform), (multitaper_groups, multitaper_transform)]
+)
+def test_groups_hold_each_frequency_once(groups, transform):
+    x = torch.from_numpy(noise(8))
+    freqs = [40.0, 10.0, 11.0, 11.5, 45.0, 9.0]
+    each = list(transform(x, sfreq=SFREQ, freqs=freqs))
+    done = 0
+    for rows, z in groups(x, sfreq=SFREQ, freqs=freqs):
+        assert rows.start == done
+        done = rows.stop
+        torch.testing.assert_close(z, torch.stack(each[rows], dim=1), rtol=0, atol=0)
+    assert done == len(freqs)
+
+
+def test_a_bandwidth_for_each_frequency():
+    x = torch.from_numpy(noise(9))
+    bandwidths = [3.0, 4.0, 5.5, 4.0]
+    options = {"sfreq": SFREQ, "n_cycles": 7.0}
+    wavelets = multitaper_wavelets(FREQS, time_bandwidth=bandwidths, **options)
+    assert [len(wavelet) for wavelet in wavelets] == [2, 3, 4, 3]
+    found = multitaper_transform(x, freqs=FREQS, time_bandwidth=bandwidths, **options)
+    for z, freq, bandwidth in zip(found, FREQS, bandwidths, strict=True):
+        np.testing.assert_allclose(z, mne_multitaper(x.numpy(), [freq], 7.0, bandwidth)[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("transform", [morlet_transform, multitaper_transform])
+def test_what_inference_mode_has_kept_serves_a_gradient(transform):
+    x = torch.from_numpy(noise(10, (1, 3, 131)))
+    with torch.inference_mode():
+        list(transform(x, sfreq=SFREQ, freqs=[21.0]))
+    v = x.clone().requires_grad_()
+    (z,) = transform(v, sfreq=SFREQ, freqs=[21.0])
+    z.abs().sum().backward()
+    assert v.grad.abs().min() > 0
+
+
+@pytest.mark.parametrize("transform", [morlet_transform, multitaper_transform])
+def test_windows_too_long_for_their_wavelets_to_be_kept(transform):
+    x = torch.from_numpy(noise(11, (1, 2, 9000)))
+    (whole,) = transform(x, sfreq=SFREQ, freqs=[20.0])
+    (part,) = transform(x[..., :3000], sfreq=SFREQ, freqs=[20.0])
+    torch.testing.assert_close(whole[..., :2900], part[..., :2900])
+
+
 def test_defaults_are_those_of_mne():
     x = noise(2)
     (z,) = morlet_transform(torch.from_numpy(x), sfreq=SFREQ, freqs=[10.0])
@@ -159,6 +206,8 @@ def test_any_leading_batch(transform):
     (whole,) = transform(x, sfreq=SFREQ, freqs=[20.0])
     (parts,) = transform(x.reshape(2, 3, 3, 128), sfreq=SFREQ, freqs=[20.0])
     (one,) = transform(x[0], sfreq=SFREQ, freqs=[20.0])
+    (none,) = transform(x[:0], sfreq=SFREQ, freqs=[20.0])
+    assert none.shape == (0, *whole.shape[1:])
     torch.testing.assert_close(parts, whole.reshape(2, 3, *whole.shape[1:]))
     torch.testing.assert_close(one, whole[0])
 
@@ -202,7 +251,7 @@ def test_impossible_requests(make, options, message):
         make(**{"freqs": [10.0, 20.0], "sfreq": SFREQ, "n_cycles": 7.0} | options)
 
 
-@pytest.mark.parametrize("time_bandwidth", [1.9, math.nan, math.inf, None, 23.0])
+@pytest.mark.parametrize("time_bandwidth", [1.9, math.nan, math.inf, None, 23.0, [4.0, 4.0], [23.0]])
 def test_impossible_time_bandwidth(time_bandwidth):
     with pytest.raises(EegdaeError, match="time_bandwidth: "):
         multitaper_wavelets([40.0], sfreq=SFREQ, n_cycles=7.0, time_bandwidth=time_bandwidth)

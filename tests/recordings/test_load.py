@@ -57,6 +57,8 @@ def test_names_of_files_say_who_and_what(tmp_path):
         ({"pattern": "S{subjct}.npz"}, "{subjct} is unknown; did you mean 'subject'"),
         ({"pattern": "S{run}_{run}.npz"}, "may stand once"),
         ({"pattern": "P{subject}.npz"}, "does not fit data.pattern=P{subject}.npz"),
+        ({"interpolated": "a"}, "data.interpolated='a': must be a list of names"),
+        ({"interpolated": ["Cz"]}, "data.interpolated: 'Cz' is not a channel"),
         ({"path": None}, "data.path is not set"),
         ({"path": "nowhere/*.npz"}, "data.path=nowhere/*.npz: no such file"),
         ({"path": ["S1.npz", "nowhere.npz"]}, "data.path=nowhere.npz: no such file"),
@@ -110,3 +112,11 @@ print(sorted({{"mne", "torch", "matplotlib", "sklearn"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_interpolated_channels_are_named_whichever_caps_have_them(tmp_path):
+    save(tmp_path / "S1.npz", ch_names=["T3", "Cz"])
+    save(tmp_path / "S2.npz", ch_names=["Oz", "CZ"])
+    first, second = read_recordings(tmp_path, interpolated=["T7", "Cz"])
+    assert (first.interpolated, second.interpolated) == (("T3", "Cz"), ("CZ",))
+    assert read_recordings(tmp_path, interpolated=None)[0].interpolated == ()

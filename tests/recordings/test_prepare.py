@@ -80,6 +80,19 @@ def test_a_flat_channel_stays_flat(options, level):
     assert got.data[1].std() > 0.1
 
 
+def test_the_reference_comes_before_the_filter_and_its_gaps_stay(one_line):
+    data = np.random.default_rng(0).normal(size=(3, len(TIMES)))
+    data[2, 1000:1200] = np.nan
+    got = prepare(rec(data), l_freq=1, h_freq=40, reference="average")
+    assert got.reference == "average"
+    assert not got.mask[:, 1000:1200].any()
+    assert np.abs(got.data.sum(axis=0)).max() < 1e-5
+    one = prepare(rec(data[:2]), l_freq=1, reference=["c1"])
+    assert not one.data[1].any()
+    assert one.data[0].std() > 1
+    assert "'c9' is not a channel" in one_line(prepare, rec(data), reference=["c9"])
+
+
 @pytest.mark.parametrize(
     ("l_freq", "h_freq", "sfreq"),
     [

@@ -65,6 +65,7 @@ def test_infinite_values_name_file_channel_and_first_sample(value, one_line):
         (np.zeros((2, 5)), {"sfreq": np.nan}, "sfreq=nan"),
         (np.zeros((2, 5)), {"ch_pos": np.zeros((2, 2))}, "ch_pos"),
         (np.zeros((2, 5)), {"mask": np.ones((2, 4), dtype=bool)}, "mask"),
+        (np.zeros((2, 5)), {"interpolated": ["c2"]}, "a.edf: interpolated: 'c2' is not a channel"),
         (np.zeros((2, 5)), {"annotations": [Annotation(3, 6, "late")]}, "'late'"),
         (np.zeros((2, 5)), {"annotations": [Annotation(3, 3, "none")]}, "'none'"),
     ],
@@ -75,6 +76,12 @@ def test_what_does_not_fit_is_refused(data, changes, said, one_line):
     assert said in message
 
 
+def test_interpolated_channels_go_by_any_name_of_theirs():
+    got = rec(RNG.normal(size=(3, 10)), ch_names=["T3", "Cz", "T7"], interpolated=["cz", "T7"])
+    assert got.interpolated == ("Cz", "T7")
+    assert rec().interpolated == ()
+
+
 def test_unit_names_the_shared_unit_or_all_of_them():
     assert rec(unit="uV").unit == "uV"
     assert rec(RNG.normal(size=(3, 5)), unit=["g", "rad/s", "g"]).unit == "g, rad/s"
@@ -83,7 +90,10 @@ def test_unit_names_the_shared_unit_or_all_of_them():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"ch_names": ["c0", "Oz"]}, "only in the first: c1; only in the second: Oz"),
+        (
+            {"ch_names": ["c0", "Oz"]},
+            "only in the first: c1; only in the second: Oz; windows.channels=shared",
+        ),
         ({"ch_names": ["c1", "c0"]}, "the order differs"),
         ({"sfreq": 20.0}, "10 Hz and 20 Hz"),
         ({"unit": "g"}, "uV and g"),

@@ -14,7 +14,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
+from eegdae.evaluation.class_edges import compare_classes
+from eegdae.evaluation.edges import subject_means
+from eegdae.reporting import (
+    FeatureExample,
+    MatrixExample,
+    NetworkExample,
+    ReportData,
+    ScalpExample,
+    SignalExample,
+)
 
 SIZE = 100
 
@@ -108,6 +117,7 @@ def report_data(watch):
                 band="all frequencies",
             )
         ],
+        networks=[network(watch, pearson)],
         codes2d=codes[:, :2],
         explained=(0.3, 0.1),
         code_labels=list(watch["label"]),
@@ -143,6 +153,24 @@ def scalp():
         classes=["first half", "second half"],
         bands=["all (0 to 250 Hz)", "fast"],
         unit="log uV^2",
+    )
+
+
+def network(watch, c) -> NetworkExample:
+    """The first two classes of the watch set, people as the unit."""
+    classes = sorted(set(watch["label"]))
+    target = np.array([classes.index(name) for name in watch["label"]])
+    means, _ = subject_means(c, watch["subject"], np.where(target < 2, target, -1))
+    test = compare_classes(means)[0, 1]
+    return NetworkExample(
+        values=np.nanmean(means, 0),
+        names=(classes[0], classes[1]),
+        difference=test.difference,
+        significant=test.significant,
+        test=f"Paired t tests: {test.n_significant} of 15 edges differ.",
+        ch_names=watch["ch_names"],
+        measure="pearson",
+        band="all frequencies",
     )
 
 

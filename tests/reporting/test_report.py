@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from eegdae.reporting import run_report
@@ -22,6 +23,7 @@ def test_report_shows_everything(report_data, scalp):
         "reconstruction_0_raw.png",
         "reconstruction_1_power.png",
         "matrices_pearson_all-frequencies.png",
+        "networks_pearson_all-frequencies.png",
         "scalp_maps.png",
         "loss_curves.png",
     }
@@ -39,6 +41,8 @@ def test_report_shows_everything(report_data, scalp):
         "missing",
         "153 856",
         "doing nothing",
+        "every subject counted once",
+        "Paired t tests: ",
     ):
         assert text in page.text
     assert "transductive" not in page.text
@@ -50,7 +54,7 @@ def test_same_data_same_bytes(report_data):
 
 
 def test_transductive_stands_by_every_figure(report_data):
-    html, _ = run_report(replace(report_data, transductive=True, examples=[], matrices=[]))
+    html, _ = run_report(replace(report_data, transductive=True, examples=[], matrices=[], networks=[]))
     page = Page(html)
     assert "balanced accuracy, transductive" in page.text
     assert "ROC-AUC, transductive" in page.text
@@ -71,3 +75,15 @@ def test_codes_without_a_score_are_said(report_data):
     html, figures = run_report(bare)
     assert "no ROC-AUC for its codes" in html
     assert figures == {}
+
+
+def test_arrows_are_explained_where_there_are_some(report_data):
+    bare = {"name": "x", "summary": [], "metrics": {}, "history": pd.DataFrame()}
+    example = report_data.networks[0]
+    html, _ = run_report(ReportData(**bare, networks=[example]))
+    assert "every subject counted once" in html
+    assert "arrows from row to column" not in html
+    assert "on the head, seen from above" not in html
+    one_way = replace(example, values=np.triu(example.values), difference=np.triu(example.difference))
+    html, _ = run_report(ReportData(**bare, networks=[one_way]))
+    assert "arrows from row to column" in html

@@ -111,6 +111,21 @@ def test_other_heads_fine_tuning_alignment_and_bce(tmp_path, capsys):
     assert {"head", "fine-tune"} <= set(history["stage"])
 
 
+@pytest.mark.parametrize("alignment", ["none", "zscore"])
+def test_the_report_draws_connectivity_in_the_unit_of_its_measure(tmp_path, alignment):
+    """Aligned features are no matrices; the comparison of classes never uses them."""
+    tiny = [option for option in TINY if "features" not in option]
+    views = ("features=[plv]", "features.plv.bands={slow: [1, 5], fast: [5, 12]}", f"alignment={alignment}")
+    assert main(["train", *tiny, *views, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    figures = [path.name for path in (tmp_path / "run" / "figures").iterdir()]
+    assert any(name.startswith("matrices_plv") for name in figures) == (alignment == "none")
+    assert any(name.startswith("networks_plv") for name in figures)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Where connectivity differs" in page
+    assert "Paired t tests over " in page
+    assert "Drawn are the two classes that differ most, of 21 pairs." in page
+
+
 def test_the_same_seed_gives_the_same_bytes(finished_run, tmp_path):
     assert main(["train", *TINY, "name=tiny", f"hydra.run.dir={tmp_path / 'again'}"]) == 0
     for name in ("codes.npz", "metrics.json", "model.ckpt", "history.csv", "folds/1/codes.npz"):
