@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -72,24 +73,25 @@ def available(z: Tensor) -> bool:
     return _wanted() and _load(_TYPES[z.dtype])[0] is not None
 
 
-def phase_lag(z: Tensor, *, signs: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Average Im s_xy, its modulus and its sign over time, s_xy(t) = sum_k z_kx(t) conj(z_ky(t)).
+def phase_lag(z: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+    """Compute the phase-lag measures of every two channels in one pass.
 
     Parameters
     ----------
     z : Tensor, shape (..., n_tapers, n_chans, n_times)
         Complex signals that are `available`.
-    signs : bool
-        Whether to average the signs as well, which doubles the time.
+    names : collection of str
+        Which of ``"wpli"``, ``"pli"`` and ``"dpli"``; the last two double the time.
 
     Returns
     -------
-    mean, size, sign : Tensor, Tensor, Tensor or None, shape (..., n_chans, n_chans)
-        As `eegdae.connectivity.phase_lag_sums.lag_means` gives them.
+    dict of str to Tensor, shape (..., n_chans, n_chans)
+        What the functions of `eegdae.connectivity.phase_lag` give.
     """
-    out = [_matrices(z, z.real.dtype) for _ in range(3 if signs else 2)]
-    _call("phase_lag", z, *out, *([] if signs else [None]))
-    return out[0], out[1], out[2] if signs else None
+    out = {name: _matrices(z, z.real.dtype) for name in names}
+    if out:
+        _call("phase_lag", z, *(_pointer(out.get(name)) for name in ("wpli", "pli", "dpli")))
+    return out
 
 
 def phase_locking(z: Tensor) -> Tensor:
@@ -106,26 +108,28 @@ def phase_locking(z: Tensor) -> Tensor:
         Complex, exactly Hermitian, diagonal 1.
     """
     out = _matrices(z, z.dtype)
-    _call("phase_locking", z, out)
+    _call("phase_locking", z, _pointer(out))
     return out
 
 
-def orthogonal_correlation(z: Tensor) -> Tensor:
-    """Correlate the envelope of x, made orthogonal to y sample by sample, with the envelope of y.
+def orthogonal_envelopes(z: Tensor, *, absolute: bool) -> Tensor:
+    """Correlate the envelope of x, made orthogonal to y sample by sample, with that of y, and the other way.
 
     Parameters
     ----------
     z : Tensor, shape (..., n_chans, n_times)
         Complex signals that are `available`.
+    absolute : bool
+        Take the modulus of the two correlations of a pair before their mean.
 
     Returns
     -------
     Tensor, shape (..., n_chans, n_chans)
-        Row x, column y; diagonal 0, and 0 where nothing but rounding is left of x or an envelope is constant.
+        What `eegdae.connectivity.envelope.envelope_correlation` gives for ``orthogonalize="pairwise"``.
     """
     z = z.unsqueeze(-3)
     out = _matrices(z, z.real.dtype)
-    _call("orthogonal_correlation", z, out)
+    _call("orthogonal_envelopes", z, int(absolute), _pointer(out))
     return out
 
 
@@ -133,17 +137,19 @@ def _matrices(z: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.empty((*z.shape[:-3], z.shape[-2], z.shape[-2]), dtype=dtype)
 
 
-def _call(name: str, z: Tensor, *outputs: Tensor | None) -> None:
+def _pointer(out: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if out is None else out.data_ptr())
+
+
+def _call(name: str, z: Tensor, *arguments: ctypes.c_void_p | int) -> None:
     """Call a kernel on signals (..., n_tapers, n_chans, n_times)."""
     library, _ = _load(_TYPES[z.dtype])
     z = z.detach().resolve_conj().resolve_neg().reshape(-1, *z.shape[-3:])
     if z.stride(-1) != 1:
         z = z.contiguous()
     shape = (ctypes.c_int64 * 7)(*z.shape, *z.stride()[:3])
-    pointers = [ctypes.c_void_p(None if out is None else out.data_ptr()) for out in outputs]
-    function = getattr(library, name)
-    if function(ctypes.c_void_p(z.data_ptr()), shape, torch.get_num_threads(), *pointers):
-        raise MemoryError(f"no memory for a tile of {z.shape[-2]} channels and {z.shape[-3]} tapers")
+    if getattr(library, name)(_pointer(z), shape, torch.get_num_threads(), *arguments):
+        raise MemoryError(f"no memory for the sums over {z.shape[-2]} channels")
 
 
 def _wanted() -> bool:

@@ -74,23 +74,14 @@ def envelope_correlation(
     if not z.is_complex():
         raise EegdaeError(f"z: values of type {z.dtype}; allowed: complex analytic signals")
     if orthogonalize == "pairwise" and not log and compiled.available(z):
-        r = compiled.orthogonal_correlation(z)
-    else:
-        # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
-        peak = z.detach().abs().amax(dim=-1, keepdim=True)
-        z = z / torch.where(peak > 0, peak, 1.0)
-        if orthogonalize is False:
-            return pearson(_log_power(z.abs()) if log else z.abs())
-        r = _orthogonal_correlation(z, log=log)
-    r = r.clamp(-1.0, 1.0)
-    if absolute:
-        r = r.abs()
-    return (r + r.mT) / 2
-
-
-def _orthogonal_correlation(z: Tensor, *, log: bool) -> Tensor:
-    """Correlation of x orthogonalised to y with y, row x, column y, for signals scaled to a peak of 1."""
-    envelope = _standardized(_log_power(z.abs()) if log else z.abs())
+        return compiled.orthogonal_envelopes(z, absolute=absolute)
+    # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
+    peak = z.detach().abs().amax(dim=-1, keepdim=True)
+    z = z / torch.where(peak > 0, peak, 1.0)
+    envelope = _log_power(z.abs()) if log else z.abs()
+    if orthogonalize is False:
+        return pearson(envelope)
+    envelope = _standardized(envelope)
     unit = torch.sgn(z)  # e^(i phi), 0 where the amplitude is 0
     re, im, unit_re, unit_im = z.real, z.imag, unit.real, unit.imag
     rounding = _ROUNDING * torch.finfo(re.dtype).eps
@@ -98,13 +89,16 @@ def _orthogonal_correlation(z: Tensor, *, log: bool) -> Tensor:
     for x in range(z.shape[-2]):
         here = slice(x, x + 1)
         orthogonal = (im[..., here, :] * unit_re - re[..., here, :] * unit_im).abs()  # x to each y
-        nothing = orthogonal.detach().amax(dim=-1) <= rounding  # not where it is NaN
+        nothing = orthogonal.detach().amax(dim=-1) <= rounding  # false for NaN, which stays
         if log:
             orthogonal = _log_power(orthogonal)
         r = (_standardized(orthogonal) * envelope).sum(dim=-1)
         rows.append(r.masked_fill(nothing, 0.0))
     eye = torch.eye(z.shape[-2], dtype=torch.bool, device=z.device)
-    return torch.stack(rows, dim=-2).masked_fill(eye, 0.0)
+    r = torch.stack(rows, dim=-2).masked_fill(eye, 0.0).clamp(-1.0, 1.0)
+    if absolute:
+        r = r.abs()
+    return (r + r.mT) / 2
 
 
 def _log_power(amplitude: Tensor) -> Tensor:

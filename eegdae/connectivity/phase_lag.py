@@ -231,12 +231,14 @@ def phase_lag_measures(z: Tensor, names: Iterable[str], *, tapers: bool = False)
     check_complex(z)
     if "wpli" not in names:
         z = z.detach()
+    if compiled.available(z):
+        return compiled.phase_lag(z if tapers else z.unsqueeze(-3), names)
     mean, size, sign = lag_means(z, tapers=tapers, signs="pli" in names or "dpli" in names)
-    found = {}
-    if "wpli" in names:
-        found["wpli"] = (mean.abs() / size.masked_fill(size.detach() == 0, 1.0)).clamp(max=1.0)
-    if sign is not None:
-        found["pli"], found["dpli"] = sign.abs(), (1 + sign) / 2
+    found = {
+        "wpli": (mean.abs() / size.masked_fill(size.detach() == 0, 1.0)).clamp(max=1.0),
+        "pli": sign.abs(),
+        "dpli": (1 + sign) / 2,
+    }
     return {name: found[name] for name in names}
 
 

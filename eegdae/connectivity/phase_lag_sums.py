@@ -2,7 +2,7 @@
 
 s_xy(t) = sum_k z_kx(t) conj(z_ky(t)) over tapers k. Rounding has a sign too: what remains of Im s_xy of two
 copies is a few epsilons of |z_x| max|z_y|, so a pair with no more than 16 of those in the mean over the
-window counts as without a lag.
+window counts as without a lag. On the CPU, where no gradient is asked for, kernels/phase_lag.h does the same.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from eegdae.connectivity import compiled
-
 # Measured: at most 7 for copies at any gain whose band has a hundredth of the signal's amplitude.
 _ROUNDING = 16
 
 
-def lag_means(z: Tensor, *, tapers: bool = False, signs: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+def lag_means(z: Tensor, *, tapers: bool, signs: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Average the imaginary part of every two signals' product over time, its modulus and its sign.
-
-    One pass over the signals gives all three; on the CPU, where no gradient is asked for, it is compiled (see
-    `eegdae.connectivity.compiled`).
 
     Parameters
     ----------
@@ -31,7 +26,7 @@ def lag_means(z: Tensor, *, tapers: bool = False, signs: bool) -> tuple[Tensor, 
     tapers : bool
         Whether the third axis from the end is one of tapers.
     signs : bool
-        Whether to average the signs as well, which doubles the time.
+        Whether to average the signs as well.
 
     Returns
     -------
@@ -39,11 +34,9 @@ def lag_means(z: Tensor, *, tapers: bool = False, signs: bool) -> tuple[Tensor, 
         Of Im s_xy of signals scaled to a peak of about 1: antisymmetric, 0 for a pair without a lag.
     size : Tensor, shape (..., n_chans, n_chans)
         Of its modulus, in the same unit: symmetric, 0 for a pair without a lag and on the diagonal.
-    sign : Tensor, shape (..., n_chans, n_chans), or None
-        Of its sign: antisymmetric, in [-1, 1], 0 for a pair without a lag; without gradient.
+    sign : Tensor, shape (..., n_chans, n_chans)
+        Of its sign: antisymmetric, in [-1, 1], 0 for a pair without a lag and without `signs`; no gradient.
     """
-    if compiled.available(z):
-        return compiled.phase_lag(z if tapers else z.unsqueeze(-3), signs=signs)
     z = scaled(z, tapers=tapers)
     mean, size, sign = (
         z.real.new_zeros((*z.shape[: -3 if tapers else -2], z.shape[-2], z.shape[-2])) for _ in range(3)
@@ -57,7 +50,7 @@ def lag_means(z: Tensor, *, tapers: bool = False, signs: bool) -> tuple[Tensor, 
             value = part.detach().sign().mean(dim=-1).masked_fill(none, 0.0)
             missing = modulus.detach().isnan()  # the sign of NaN is 0
             sign[..., row, others] = value.masked_fill(missing, torch.nan)
-    return mean - mean.mT, size + size.mT, sign - sign.mT if signs else None
+    return mean - mean.mT, size + size.mT, sign - sign.mT
 
 
 def scaled(z: Tensor, *, tapers: bool) -> Tensor:

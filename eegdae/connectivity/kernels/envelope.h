@@ -1,4 +1,5 @@
-// Correlation of the envelope of x orthogonalised to y, o(t) = |Im(z_x conj(z_y) / |z_y|)|, with the envelope of y.
+// Correlation of the envelope of x orthogonalised to y, o(t) = |Im(z_x conj(z_y) / |z_y|)|, with the envelope of y,
+// averaged with that of y and x.
 //
 // Sums are of what differs from the mean of a few samples: a constant gives exactly 0, and nothing cancels.
 
@@ -8,24 +9,24 @@
 
 namespace eegdae {
 
-template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
+template <class T> struct OrthogonalEnvelopes : Signals<T, 2> {
     static constexpr int X = kRegisters == 32 ? 2 : 1, Y = 2, L = Simd<T>::lanes;
     struct Sums {
-        double o = 0, square = 0, product = 0, peak = 0;
+        double o = 0, square = 0, product = 0;
     };
 
-    OrthogonalCorrelation(const int64_t *shape)
+    OrthogonalEnvelopes(const int64_t *shape)
         : Signals<T, 2>(shape), unit_re(this->rows), unit_im(this->rows), envelope(this->rows), valid(1),
           probe(this->rows * this->rows), envelope_probe(this->rows), sums(this->rows * this->rows),
           envelope_sums(this->rows), peak(this->rows) {}
 
-    void run(const T *z, T *r) {
+    void run(const T *z, bool absolute, T *r) {
         std::fill(sums.begin(), sums.end(), Sums());
         std::fill(envelope_sums.begin(), envelope_sums.end(), Sums());
         std::fill(peak.begin(), peak.end(), 0.0);
         this->find_scales(z);
         find_probes(z);
-        for (int64_t start = 0; start < this->times; start += kTile) {
+        for (int64_t start = 0; start < this->times; start += this->tile) {
             this->read(z, start);
             for (int64_t t = 0; t < this->padded; t++) valid[0][t] = t < this->count;
             for (int64_t x = 0; x < this->chans; x++) {
@@ -35,8 +36,14 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
             for (int64_t x = 0; x < this->chans; x += X)
                 for (int64_t y = 0; y < this->chans; y += Y) add(x, y);
         }
-        for (int64_t x = 0; x < this->chans; x++)
-            for (int64_t y = 0; y < this->chans; y++) r[x * this->chans + y] = x == y ? T(0) : correlation(x, y);
+        for (int64_t x = 0; x < this->chans; x++) {
+            r[x * this->chans + x] = 0;
+            for (int64_t y = 0; y < x; y++) {
+                double one = correlation(z, x, y), other = correlation(z, y, x);
+                if (absolute) one = std::abs(one), other = std::abs(other);
+                r[x * this->chans + y] = r[y * this->chans + x] = T((one + other) / 2);
+            }
+        }
     }
 
     // Means of the envelopes and of o over as many samples as a vector has lanes, spread over the window.
@@ -63,9 +70,9 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
         const T *re = this->re[x], *im = this->im[x];
         this->amplitude(x, length);
         for (int64_t t = 0; t < this->padded; t++) {
-            const T by = length[t] == 0 ? T(1) : length[t];
-            u_re[t] = re[t] / by;
-            u_im[t] = im[t] / by;
+            const T by = 1 / (length[t] == 0 ? T(1) : length[t]);
+            u_re[t] = re[t] * by;
+            u_im[t] = im[t] * by;
         }
     }
 
@@ -92,7 +99,7 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
     }
 
     void add(int64_t x, int64_t y) {
-        Vec<T> sum[X][Y] = {}, square[X][Y] = {}, product[X][Y] = {}, most[X][Y] = {}, shift[X][Y];
+        Vec<T> sum[X][Y] = {}, square[X][Y] = {}, product[X][Y] = {}, shift[X][Y];
         for (int i = 0; i < X; i++)
             for (int j = 0; j < Y; j++) shift[i][j] = Vec<T>{} + probe[(x + i) * this->rows + y + j];
         const int64_t whole = this->count / L * L;
@@ -109,7 +116,6 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
                     const Vec<T> o = orthogonal(re[i], im[i], u_re, u_im);
                     Vec<T> d = o - shift[i][j];
                     if (t == whole) d *= load(valid[0] + t);
-                    most[i][j] = o > most[i][j] ? o : most[i][j];
                     sum[i][j] += d;
                     square[i][j] += d * d;
                     product[i][j] += d * e;
@@ -119,7 +125,7 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
         for (int i = 0; i < X; i++)
             for (int j = 0; j < Y; j++) {
                 T(*to)[L] = lanes[i * Y + j];
-                store(to[0], sum[i][j]), store(to[1], square[i][j]), store(to[2], product[i][j]), store(to[3], most[i][j]);
+                store(to[0], sum[i][j]), store(to[1], square[i][j]), store(to[2], product[i][j]);
             }
         add_totals(x, y);
     }
@@ -131,30 +137,43 @@ template <class T> struct OrthogonalCorrelation : Signals<T, 2> {
                 const T(*from)[L] = lanes[i * Y + j];
                 Sums &to = sums[(x + i) * this->rows + y + j];
                 to.o += total(from[0]), to.square += total(from[1]), to.product += total(from[2]);
-                to.peak = std::max(to.peak, double(largest(from[3], L)));
             }
     }
 
-    T correlation(int64_t x, int64_t y) {
+    double correlation(const T *z, int64_t x, int64_t y) {
         const Sums &s = sums[x * this->rows + y], &e = envelope_sums[y];
         const double n = double(this->times);
         const double varying = (s.square - s.o * s.o / n) * (e.square - e.o * e.o / n);
-        if (std::isnan(varying)) return T(varying);
-        if (varying <= 0 || s.peak <= kRounding * std::numeric_limits<T>::epsilon() * peak[x]) return T(0);
-        return T((s.product - s.o * e.o / n) / std::sqrt(varying));
+        if (std::isnan(varying)) return varying;
+        if (varying <= 0 || is_rounding(z, x, y, s)) return 0;
+        return std::clamp((s.product - s.o * e.o / n) / std::sqrt(varying), -1.0, 1.0);
+    }
+
+    // Whether o is never more than 16 epsilons of the peak of x. Where its root mean square is more, it is somewhere.
+    bool is_rounding(const T *z, int64_t x, int64_t y, const Sums &s) {
+        const double limit = kRounding * std::numeric_limits<T>::epsilon() * peak[x], n = double(this->times);
+        const double shift = probe[x * this->rows + y];
+        if (s.square / n + shift * (2 * s.o / n + shift) > 2 * limit * limit) return false;
+        for (int64_t t = 0; t < this->times; t++) {
+            const T *a = this->channel(z, 0, x) + 2 * t, *b = this->channel(z, 0, y) + 2 * t;
+            const double re = a[0] * this->scale[x], im = a[1] * this->scale[x];
+            const double y_re = b[0] * this->scale[y], y_im = b[1] * this->scale[y];
+            if (std::abs(im * y_re - re * y_im) > limit * std::sqrt(y_re * y_re + y_im * y_im)) return false;
+        }
+        return true;
     }
 
     Rows<T> unit_re, unit_im, envelope, valid;
-    alignas(kBytes) T lanes[X * Y][4][L];
+    alignas(kBytes) T lanes[X * Y][3][L];
     std::vector<T> probe, envelope_probe;
     std::vector<Sums> sums, envelope_sums;
     std::vector<double> peak;
 };
 
-template <class T> int orthogonal_correlation(const T *z, const int64_t *shape, int threads, T *r) {
-    using Kernel = OrthogonalCorrelation<T>;
+template <class T> int orthogonal_envelopes(const T *z, const int64_t *shape, int threads, bool absolute, T *r) {
+    using Kernel = OrthogonalEnvelopes<T>;
     return for_each_item<Kernel>(shape, threads, [=](Kernel &kernel, int64_t item) {
-        kernel.run(z + 2 * item * shape[4], r + item * shape[2] * shape[2]);
+        kernel.run(z + 2 * item * shape[4], absolute, r + item * shape[2] * shape[2]);
     });
 }
 

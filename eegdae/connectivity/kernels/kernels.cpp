@@ -11,16 +11,16 @@
 
 extern "C" {
 
-int phase_lag(const EEGDAE_TYPE *z, const int64_t *shape, int threads, EEGDAE_TYPE *mean, EEGDAE_TYPE *size,
-              EEGDAE_TYPE *sign) {
-    return eegdae::phase_lag(z, shape, threads, mean, size, sign);
+int phase_lag(const EEGDAE_TYPE *z, const int64_t *shape, int threads, EEGDAE_TYPE *wpli, EEGDAE_TYPE *pli,
+              EEGDAE_TYPE *dpli) {
+    return eegdae::phase_lag(z, shape, threads, wpli, pli, dpli);
 }
 
 int phase_locking(const EEGDAE_TYPE *z, const int64_t *shape, int threads, EEGDAE_TYPE *mean) {
     return eegdae::phase_locking(z, shape, threads, mean);
 }
 
-int orthogonal_correlation(const EEGDAE_TYPE *z, const int64_t *shape, int threads, EEGDAE_TYPE *r) {
-    return eegdae::orthogonal_correlation(z, shape, threads, r);
+int orthogonal_envelopes(const EEGDAE_TYPE *z, const int64_t *shape, int threads, int absolute, EEGDAE_TYPE *r) {
+    return eegdae::orthogonal_envelopes(z, shape, threads, absolute, r);
 }
 }

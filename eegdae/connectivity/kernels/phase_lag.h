@@ -1,6 +1,6 @@
-// Means over time of Im s_xy, its modulus and its sign, s_xy(t) = sum_k z_kx(t) conj(z_ky(t)).
+// wPLI, PLI and dPLI from the sums over time of Im s_xy, its modulus and its sign, s_xy(t) = sum_k z_kx(t) conj(z_ky(t)).
 //
-// Of signals scaled to a peak of about 1; a pair without a lag (see phase_lag_sums.py) has 0 everywhere.
+// A pair without a lag (see phase_lag_sums.py) has wPLI 0, PLI 0, dPLI .5.
 
 #pragma once
 
@@ -16,35 +16,26 @@ template <class T, bool kSign> struct PhaseLag : Signals<T, 2> {
         : Signals<T, 2>(shape), size(this->chans), peak(this->chans), sums(this->rows * this->rows),
           sizes(sums.size()), signs(sums.size()) {}
 
-    void run(const T *z, T *mean, T *mean_size, T *mean_sign) {
-        for (auto *v : {&size, &peak, &sums, &sizes, &signs}) std::fill(v->begin(), v->end(), 0.0);
+    void run(const T *z, T *wpli, T *pli, T *dpli) {
+        for (auto *v : {&sums, &sizes, &signs}) std::fill(v->begin(), v->end(), 0.0);
+        amplitudes_known = false;
         this->find_scales(z);
-        for (int64_t start = 0; start < this->times; start += kTile) {
+        for (int64_t start = 0; start < this->times; start += this->tile) {
             this->read(z, start);
-            for (int64_t x = 0; x < this->chans; x++) add_amplitude(x);
             for (int64_t x = 0; x < this->chans; x += X)
-                for (int64_t y = x; y < this->chans; y += Y) add(x, y);
+                for (int64_t y = x; y < this->chans; y += Y) this->tapers > 1 ? add<true>(x, y) : add<false>(x, y);
         }
         for (int64_t x = 0; x < this->chans; x++)
-            for (int64_t y = x; y < this->chans; y++) finish(x, y, mean, mean_size, mean_sign);
+            for (int64_t y = x; y < this->chans; y++) finish(z, x, y, wpli, pli, dpli);
     }
 
-    void add_amplitude(int64_t x) {
-        alignas(kBytes) T length[kTile];
-        this->amplitude(x, length);
-        Vec<T> sum{};
-        for (int64_t t = 0; t < this->padded; t += L) sum += load(length + t);
-        store(lanes_sum[0], sum);
-        size[x] += total(lanes_sum[0]);
-        peak[x] = std::max(peak[x], double(largest(length, this->padded)));
-    }
-
-    void add(int64_t x, int64_t y) {
+    template <bool kTapers> void add(int64_t x, int64_t y) {
+        const int64_t tapers = kTapers ? this->tapers : 1;
         Vec<T> sum[X][Y] = {}, modulus[X][Y] = {};
         Mask<T> sign[X][Y] = {};
         for (int64_t t = 0; t < this->padded; t += L) {
             Vec<T> lag[X][Y] = {};
-            for (int64_t k = 0; k < this->tapers; k++) {
+            for (int64_t k = 0; k < tapers; k++) {
                 const int64_t row = k * this->rows;
                 Vec<T> x_re[X], x_im[X];
                 for (int i = 0; i < X; i++) {
@@ -91,38 +82,58 @@ template <class T, bool kSign> struct PhaseLag : Signals<T, 2> {
             }
     }
 
-    void finish(int64_t x, int64_t y, T *mean, T *mean_size, T *mean_sign) {
-        const int64_t at = x * this->rows + y, here = x * this->chans + y, there = y * this->chans + x;
-        const double n = double(this->times), unit = std::ldexp(1.0, -2 * kPeak<T>) / n;
+    // Whether the sum of abs Im s_xy is no more than 16 epsilons of |z_x| max|z_y| for each sample. Amplitudes cost
+    // a quarter of the rest, so they are left out where the sum is more than they could ever allow.
+    bool is_rounding(const T *z, int64_t x, int64_t y, double sum) {
         const double epsilons = kRounding * std::numeric_limits<T>::epsilon();
-        const bool none = x == y || sizes[at] <= epsilons * (size[x] * peak[y] + size[y] * peak[x]);
-        mean_size[here] = mean_size[there] = none ? T(0) : T(sizes[at] * unit);
-        const T value = none ? T(0) : T(sums[at] * unit);
-        mean[there] = -value, mean[here] = value;
-        if (kSign) {
-            const T share = none ? T(0) : T(std::isnan(sizes[at]) ? sizes[at] : signs[at] / n);
-            mean_sign[there] = -share, mean_sign[here] = share;
-        }
+        const double highest = 2.0 * double(this->tapers) * std::ldexp(1.0, 2 * kPeak<T>);  // of |z_x| |z_y|
+        if (sum > 2 * epsilons * highest * double(this->times)) return false;
+        if (!amplitudes_known) find_amplitudes(z);
+        return sum <= epsilons * (size[x] * peak[y] + size[y] * peak[x]);
     }
+
+    void find_amplitudes(const T *z) {
+        alignas(kBytes) T length[kTile];
+        std::fill(size.begin(), size.end(), 0.0);
+        std::fill(peak.begin(), peak.end(), 0.0);
+        for (int64_t start = 0; start < this->times; start += this->tile) {
+            this->read(z, start);
+            for (int64_t x = 0; x < this->chans; x++) {
+                this->amplitude(x, length);
+                for (int64_t t = 0; t < this->count; t++) size[x] += length[t];
+                peak[x] = std::max(peak[x], double(largest(length, this->count)));
+            }
+        }
+        amplitudes_known = true;
+    }
+
+    void finish(const T *z, int64_t x, int64_t y, T *wpli, T *pli, T *dpli) {
+        const int64_t at = x * this->rows + y, here = x * this->chans + y, there = y * this->chans + x;
+        const bool none = x == y || is_rounding(z, x, y, sizes[at]);
+        if (wpli) wpli[here] = wpli[there] = none ? T(0) : T(limited(std::abs(sums[at]) / sizes[at]));
+        double sign = none ? 0.0 : signs[at] / double(this->times);
+        if (std::isnan(sizes[at]) && x != y) sign = sizes[at];  // the sign of NaN was 0
+        if (pli) pli[here] = pli[there] = T(std::abs(sign));
+        if (dpli) dpli[here] = T((1 + sign) / 2), dpli[there] = T((1 - sign) / 2);
+    }
+
+    static double limited(double value) { return value > 1 ? 1 : value; }
 
     alignas(kBytes) T lanes_sum[X * Y][L], lanes_size[X * Y][L];
     alignas(kBytes) Int lanes_sign[X * Y][L];
+    bool amplitudes_known = false;
     std::vector<double> size, peak, sums, sizes, signs;
 };
 
-template <class T, bool kSign>
-int phase_lag(const T *z, const int64_t *shape, int threads, T *mean, T *size, T *sign) {
-    using Kernel = PhaseLag<T, kSign>;
-    return for_each_item<Kernel>(shape, threads, [=](Kernel &kernel, int64_t item) {
+// Each of the three may be null. The signs cost as much as the rest.
+template <class T> int phase_lag(const T *z, const int64_t *shape, int threads, T *wpli, T *pli, T *dpli) {
+    auto work = [=](auto &kernel, int64_t item) {
         const int64_t at = item * shape[2] * shape[2];
-        kernel.run(z + 2 * item * shape[4], mean + at, size + at, kSign ? sign + at : nullptr);
-    });
-}
-
-// sign may be null; it costs as much as the rest.
-template <class T> int phase_lag(const T *z, const int64_t *shape, int threads, T *mean, T *size, T *sign) {
-    return sign ? phase_lag<T, true>(z, shape, threads, mean, size, sign)
-                : phase_lag<T, false>(z, shape, threads, mean, size, sign);
+        auto matrix = [=](T *all) { return all ? all + at : all; };
+        kernel.run(z + 2 * item * shape[4], matrix(wpli), matrix(pli), matrix(dpli));
+    };
+    return pli || dpli ? for_each_item<PhaseLag<T, true>>(shape, threads, work)
+                       : for_each_item<PhaseLag<T, false>>(shape, threads, work);
 }
 
 }  // namespace eegdae

@@ -14,7 +14,7 @@ template <class T> struct PhaseLocking : Signals<T, 2> {
     void run(const T *z, T *mean) {
         std::fill(sums.begin(), sums.end(), 0.0);
         this->find_scales(z);
-        for (int64_t start = 0; start < this->times; start += kTile) {
+        for (int64_t start = 0; start < this->times; start += this->tile) {
             this->read(z, start);
             for (int64_t x = 0; x < this->chans; x += X)
                 for (int64_t y = x; y < this->chans; y += Y) add(x, y);
