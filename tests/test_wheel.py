@@ -55,6 +55,7 @@ def test_wheel_trains_from_any_folder(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "eegdae/conf/train.yaml" in names
     assert "eegdae/samples/watch.npz" in names
+    assert {"kernels.cpp", "signals.h"} <= {Path(name).name for name in names if "/kernels/" in name}
     assert not any(name.startswith(("tests/", "scripts/")) for name in names)
     python = fresh_environment(tmp_path)
     run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from eegdae.connectivity import compiled
 from eegdae.connectivity.temporal import pearson
 from eegdae.errors import EegdaeError
 
@@ -72,6 +73,8 @@ def envelope_correlation(
         raise EegdaeError(f"orthogonalize: {orthogonalize!r}; allowed: False, 'pairwise'")
     if not z.is_complex():
         raise EegdaeError(f"z: values of type {z.dtype}; allowed: complex analytic signals")
+    if orthogonalize == "pairwise" and not log and compiled.available(z):
+        return compiled.orthogonal_envelopes(z, absolute=absolute)
     # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
     peak = z.detach().abs().amax(dim=-1, keepdim=True)
     z = z / torch.where(peak > 0, peak, 1.0)
@@ -86,12 +89,13 @@ def envelope_correlation(
     for x in range(z.shape[-2]):
         here = slice(x, x + 1)
         orthogonal = (im[..., here, :] * unit_re - re[..., here, :] * unit_im).abs()  # x to each y
-        left = orthogonal.detach().amax(dim=-1) > rounding
+        nothing = orthogonal.detach().amax(dim=-1) <= rounding  # false for NaN, which stays
         if log:
             orthogonal = _log_power(orthogonal)
         r = (_standardized(orthogonal) * envelope).sum(dim=-1)
-        rows.append(torch.where(left, r, 0.0))
-    r = torch.stack(rows, dim=-2).clamp(-1.0, 1.0)
+        rows.append(r.masked_fill(nothing, 0.0))
+    eye = torch.eye(z.shape[-2], dtype=torch.bool, device=z.device)
+    r = torch.stack(rows, dim=-2).masked_fill(eye, 0.0).clamp(-1.0, 1.0)
     if absolute:
         r = r.abs()
     return (r + r.mT) / 2

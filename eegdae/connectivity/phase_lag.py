@@ -3,25 +3,24 @@
 The complex signals `z` are those of one frequency or band, (..., n_chans, n_times), or with `tapers`
 (..., n_tapers, n_chans, n_times); tapers are summed over before a sign or a phase is taken, as
 mne-connectivity does: s_xy(t) = sum_k z_kx(t) conj(z_ky(t)). The last axis may be that of segments or trials.
-
-Rounding has a sign and a phase too. What remains of Im s_xy of two copies is a few epsilons of
-|z_x| max|z_y|, so a pair with no more than 16 of those in the mean over the window counts as without a lag.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from eegdae.connectivity import compiled
 from eegdae.connectivity.coherency import lagged_part
 from eegdae.connectivity.cross_spectrum import check_complex
+from eegdae.connectivity.phase_lag_sums import lag_means, scaled
 from eegdae.connectivity.temporal import correlation_matrix
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, did_you_mean
 
-# Measured: at most 7 for copies at any gain whose band has a hundredth of the signal's amplitude.
 _ROUNDING = 16
+_FROM_LAGS = ("pli", "dpli", "wpli")
 
 
 def phase_locking(z: Tensor, *, tapers: bool = False) -> Tensor:
@@ -58,7 +57,9 @@ def phase_locking(z: Tensor, *, tapers: bool = False) -> Tensor:
     if not tapers:
         unit = torch.sgn(z)  # e^(i phi), 0 where the amplitude is 0
         return (unit @ unit.mH / z.shape[-1]).masked_fill(eye, 1.0)
-    z = _scaled(z, tapers=True)
+    if compiled.available(z):
+        return compiled.phase_locking(z)
+    z = scaled(z, tapers=True)
     upper = z.new_zeros((*z.shape[:-3], z.shape[-2], z.shape[-2]))
     for row in range(z.shape[-2] - 1):
         others = slice(row + 1, None)
@@ -130,7 +131,7 @@ def pli(z: Tensor, *, tapers: bool = False) -> Tensor:
     ----------
     C. J. Stam, G. Nolte, A. Daffertshofer, Phase lag index, Human Brain Mapping 28, 2007.
     """
-    return _mean_sign(z, tapers=tapers).abs()
+    return phase_lag_measures(z, ["pli"], tapers=tapers)["pli"]
 
 
 def dpli(z: Tensor, *, tapers: bool = False) -> Tensor:
@@ -164,7 +165,7 @@ def dpli(z: Tensor, *, tapers: bool = False) -> Tensor:
     C. J. Stam, E. C. W. van Straaten, Go with the flow: use of a directed phase lag index (dPLI) to
     characterize patterns of phase relations in a large-scale model of brain dynamics, NeuroImage 62, 2012.
     """
-    return (1 + _mean_sign(z, tapers=tapers)) / 2
+    return phase_lag_measures(z, ["dpli"], tapers=tapers)["dpli"]
 
 
 def wpli(z: Tensor, *, tapers: bool = False) -> Tensor:
@@ -198,14 +199,47 @@ def wpli(z: Tensor, *, tapers: bool = False) -> Tensor:
     M. Vinck et al., An improved index of phase-synchronization for electrophysiological data in the presence
     of volume-conduction, noise and sample-size bias, NeuroImage 55, 2011, eq. 8.
     """
-    z = _scaled(z, tapers=tapers)
-    upper = z.real.new_zeros(_matrix_shape(z, tapers=tapers))
-    for row, others, part, rounding in _imaginary_parts(z, tapers=tapers):
-        size = part.abs().mean(dim=-1)
-        none = size.detach() <= rounding
-        value = part.mean(dim=-1).abs() / size.masked_fill(none, 1.0)
-        upper[..., row, others] = value.masked_fill(none, 0.0)
-    return (upper + upper.mT).clamp(max=1.0)
+    return phase_lag_measures(z, ["wpli"], tapers=tapers)["wpli"]
+
+
+def phase_lag_measures(z: Tensor, names: Iterable[str], *, tapers: bool = False) -> dict[str, Tensor]:
+    """Compute several phase-lag measures of the same signals in one pass: `pli`, `dpli`, `wpli`.
+
+    Parameters
+    ----------
+    z : Tensor, shape (..., n_chans, n_times) or, with `tapers`, (..., n_tapers, n_chans, n_times)
+        Complex signals.
+    names : iterable of str
+        Which of ``"pli"``, ``"dpli"`` and ``"wpli"``.
+    tapers : bool
+        Whether the third axis from the end is one of tapers.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (..., n_chans, n_chans)
+        In the order of `names`; each what the function of that name gives. Only ``"wpli"`` has a gradient.
+
+    Raises
+    ------
+    EegdaeError
+        Where `z` is real or a name is not one of the three.
+    """
+    names = list(names)
+    for name in names:
+        if name not in _FROM_LAGS:
+            raise EegdaeError(f"names: unknown measure {name!r}; {did_you_mean(name, _FROM_LAGS)}")
+    check_complex(z)
+    if "wpli" not in names:
+        z = z.detach()
+    if compiled.available(z):
+        return compiled.phase_lag(z if tapers else z.unsqueeze(-3), names)
+    mean, size, sign = lag_means(z, tapers=tapers, signs="pli" in names or "dpli" in names)
+    found = {
+        "wpli": (mean.abs() / size.masked_fill(size.detach() == 0, 1.0)).clamp(max=1.0),
+        "pli": sign.abs(),
+        "dpli": (1 + sign) / 2,
+    }
+    return {name: found[name] for name in names}
 
 
 def debiased_wpli(s: Tensor) -> Tensor:
@@ -295,60 +329,6 @@ def ppc(s: Tensor) -> Tensor:
     square = total.real.square() + total.imag.square()
     value = ((square - n) / (n * (n - 1)).clamp(min=1.0)).masked_fill(n < 2, 0.0)
     return correlation_matrix(value).clamp(-1.0, 1.0)
-
-
-def _mean_sign(z: Tensor, *, tapers: bool) -> Tensor:
-    """Mean of the sign of Im s_xy over time: antisymmetric."""
-    z = _scaled(z.detach(), tapers=tapers)
-    upper = z.real.new_zeros(_matrix_shape(z, tapers=tapers))
-    for row, others, part, rounding in _imaginary_parts(z, tapers=tapers):
-        size = part.abs().mean(dim=-1)
-        value = part.sign().mean(dim=-1).masked_fill(size <= rounding, 0.0)
-        upper[..., row, others] = torch.where(size.isnan(), size, value)  # the sign of NaN is 0
-    return upper - upper.mT
-
-
-def _imaginary_parts(z: Tensor, *, tapers: bool) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
-    """Im s_xy(t) right of the diagonal, a row x at a time, for signals scaled to a peak of 1.
-
-    One row needs as much memory as the signals themselves; all at once n_chans times that.
-
-    Yields
-    ------
-    row, columns : int, slice
-        Where in the matrix.
-    part : Tensor, shape (..., n_columns, n_times)
-        Im s_xy.
-    rounding : Tensor, shape (..., n_columns)
-        The mean of abs Im s_xy up to which it is nothing but rounding.
-    """
-    re, im = z.real.contiguous(), z.imag.contiguous()
-    size = _amplitude(z.detach(), tapers=tapers).mean(dim=-1)  # (..., n_chans)
-    for row in range(z.shape[-2] - 1):
-        here, others = slice(row, row + 1), slice(row + 1, None)
-        part = torch.addcmul(
-            im[..., here, :] * re[..., others, :], re[..., here, :], im[..., others, :], value=-1
-        )
-        if tapers:
-            part = part.sum(dim=-3)
-        epsilons = _ROUNDING * torch.finfo(part.dtype).eps
-        yield row, others, part, epsilons * (size[..., here] + size[..., others])
-
-
-def _scaled(z: Tensor, *, tapers: bool) -> Tensor:
-    """Scale each channel to a peak of 1: squares of volts or teslas would leave the range of float32."""
-    check_complex(z)
-    peak = z.detach().abs().amax(dim=(-3, -1) if tapers else -1, keepdim=True)
-    return z / torch.where(peak > 0, peak, 1.0)
-
-
-def _amplitude(z: Tensor, *, tapers: bool) -> Tensor:
-    """Length of each channel's vector of tapers, (..., n_chans, n_times)."""
-    return torch.linalg.vector_norm(z, dim=-3) if tapers else z.abs()
-
-
-def _matrix_shape(z: Tensor, *, tapers: bool) -> tuple[int, ...]:
-    return (*z.shape[: -3 if tapers else -2], z.shape[-2], z.shape[-2])
 
 
 def _check_segments(s: Tensor) -> None:

@@ -123,6 +123,19 @@ def test_a_channel_without_signal_has_no_correlation(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
+def test_missing_values_stay_missing(options):
+    z = alpha(10)
+    whole = envelope_correlation(z, **options)
+    z[:, 1, 7] = torch.nan
+    r = envelope_correlation(z, **options)
+    assert r[:, 1, [0, 2, 3, 4]].isnan().all()
+    assert torch.equal(r.diagonal(dim1=-2, dim2=-1), whole.diagonal(dim1=-2, dim2=-1))
+    torch.testing.assert_close(
+        r[:, [0, 2, 3, 4]][:, :, [0, 2, 3, 4]], whole[:, [0, 2, 3, 4]][:, :, [0, 2, 3, 4]]
+    )
+
+
+@pytest.mark.parametrize("options", OPTIONS)
 def test_one_channel_and_any_leading_batch(options):
     z = alpha(5, (6, 3, 64))
     r = envelope_correlation(z, **options)
