@@ -23,7 +23,7 @@ from eegdae.connectivity.cross_spectrum import segment_cross_spectra
 from eegdae.connectivity.directed import dtf, pdc, spectral_granger
 from eegdae.connectivity.envelope import envelope_correlation
 from eegdae.connectivity.lags import cross_correlation
-from eegdae.connectivity.phase_lag import debiased_wpli, dpli, pli, ppc, wpli
+from eegdae.connectivity.phase_lag import debiased_wpli, ppc
 from eegdae.connectivity.rank import spearman
 from eegdae.connectivity.temporal import correlation_matrix, pearson
 from eegdae.errors import EegdaeError, did_you_mean
@@ -217,11 +217,9 @@ MEASURES: Mapping[str, Measure] = {
         diagonal=1.0,
     ),
     "ciplv": _of_spectra(lambda s, _: lagged_part(s.locking), "symmetric", LOGIT, EVERY),
-    "pli": _of_spectra(lambda s, _: pli(s.signals, tapers=s.tapers), "symmetric", LOGIT, EVERY),
-    "dpli": _of_spectra(
-        lambda s, _: dpli(s.signals, tapers=s.tapers), "complementary", LOGIT, EVERY, diagonal=0.5
-    ),
-    "wpli": _of_spectra(lambda s, _: wpli(s.signals, tapers=s.tapers), "symmetric", LOGIT, EVERY),
+    "pli": _of_spectra(lambda s, _: s.phase_lags["pli"], "symmetric", LOGIT, EVERY),
+    "dpli": _of_spectra(lambda s, _: s.phase_lags["dpli"], "complementary", LOGIT, EVERY, diagonal=0.5),
+    "wpli": _of_spectra(lambda s, _: s.phase_lags["wpli"], "symmetric", LOGIT, EVERY),
     "debiased_wpli": _of_spectra(
         lambda s, _: debiased_wpli(segment_cross_spectra(s.signals)), "symmetric", UNBIASED, ("welch",)
     ),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.settings import Settings
-from eegdae.connectivity.spectra import Spectra
+from eegdae.connectivity.spectra import PHASE_LAGS, Spectra
 from eegdae.errors import EegdaeError
 
 
@@ -117,6 +117,7 @@ class FilteredRecording:
                 f"the recording has {n_samples}"
             )
         self._bands: list[NDArray[Any]] = []
+        self._lags: tuple[str, ...] = ()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -133,6 +134,7 @@ class FilteredRecording:
             raise EegdaeError(
                 f"x: not finite in channel {channel}, sample {sample}; allowed: finite values; fill the gap"
             )
+        self._lags = tuple(name for name in PHASE_LAGS if name in settings.measures)
         kind = np.complex128 if x.dtype == np.float64 else np.complex64
         bands = list((settings.bands or {}).values())
         size = len(bands) * x.size * np.dtype(kind).itemsize
@@ -161,4 +163,4 @@ class FilteredRecording:
             signal = torch.from_numpy(z).unsqueeze(1)
             if isinstance(self.x, Tensor):
                 signal = signal.to(self.x.device)
-            yield range(k, k + 1), Spectra(signal, analytic=True)
+            yield range(k, k + 1), Spectra(signal, analytic=True, lags=self._lags)
