@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
 
@@ -48,9 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 after an error, told in one line; 130 after Ctrl-C.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    told: set[str] = set()
     debug = any(arg.lower() in ("debug=true", "++debug=true", "+debug=true") for arg in args)
     try:
-        return _dispatch(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_tell, told=told, otherwise=warnings.showwarning)
+            return _dispatch(args)
     except EegdaeError as error:
         if debug:
             raise
@@ -63,6 +70,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader of our output went away: nothing is left to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    *place: Any,
+    told: set[str],
+    otherwise: Callable[..., None],
+    **where: Any,
+) -> None:
+    """Say a warning of our own once, in one line, where all other lines of a command go."""
+    if not category.__module__.startswith("eegdae."):
+        otherwise(message, category, *place, **where)
+    elif str(message) not in told:
+        told.add(str(message))
+        logging.getLogger("eegdae").warning(f"warning: {message}")
 
 
 def _dispatch(args: list[str]) -> int:

@@ -1,9 +1,10 @@
-"""Time connectivity against mne-connectivity in one run, the results compared; memory at its peak; a GPU's share.
+"""Time connectivity against mne-connectivity in one run, the results compared; peak memory; a GPU's share.
 
     python scripts/bench_connectivity.py [--quick] [--out benchmarks/connectivity.json]
 
-Wavelet measures: 32 channels, 512 samples, 41 frequencies in 4 bands, the same windows for both, mne-connectivity
-at its better of ``n_jobs`` 1 and 2, each after a warm-up. All threads that torch takes (`threads` in the file).
+Wavelet measures: 32 channels, 512 samples, 41 frequencies in 4 bands, the same windows for both,
+mne-connectivity at its better of ``n_jobs`` 1 and 2, each after a warm-up. All threads that torch takes
+(`threads` in the file).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,7 @@ def bench_wavelets(n_windows: int, repeats: int) -> dict[str, Any]:
         best = min(alone, pooled)
         total += best
         found = lower(ours((name,))[:, 0])
-        mine = [t / n_windows for t in seconds(lambda name=name: ours((name,)), repeats)]  # type: ignore[misc]
+        mine = [t / n_windows for t in seconds(partial(ours, (name,)), repeats)]
         result["measures"][name] = {
             "mne_ms": 1e3 * best,
             "mne_n_jobs": 1 if alone <= pooled else 2,
@@ -192,9 +194,9 @@ def bench_hilbert(n_windows: int, repeats: int) -> dict[str, Any]:
 
         def limit(tensor: torch.Tensor = tensor, full: torch.Tensor = full, size: int = size) -> None:
             """Only the two Fourier transforms and the matrix product, block by block."""
-            for block, filled in zip(tensor.split(size), full.split(size), strict=True):
-                torch.fft.rfft(block)
-                z = torch.fft.ifft(filled)
+            for start in range(0, len(tensor), size):
+                torch.fft.rfft(tensor[start : start + size])
+                z = torch.fft.ifft(full[start : start + size])
                 z @ z.mH
 
         mine = statistics.median(seconds(ours, repeats))
@@ -205,12 +207,12 @@ def bench_hilbert(n_windows: int, repeats: int) -> dict[str, Any]:
         }
         print("hilbert", n_chans, result["channels"][str(n_chans)], flush=True)
     few = 16
-    x = signals(few, 64)
+    few_windows = signals(few, 64)
     freqs = np.linspace(8.0, 13.0, 5)
 
     def theirs(n_jobs: int) -> object:
         return spectral_connectivity_time(
-            x,
+            few_windows,
             freqs,
             method="plv",
             sfreq=SFREQ,
@@ -222,7 +224,7 @@ def bench_hilbert(n_windows: int, repeats: int) -> dict[str, Any]:
             verbose="error",
         )
 
-    alone, pooled = (statistics.median(seconds(lambda n=n: theirs(n), 1)) / few for n in (1, 2))  # type: ignore[misc]
+    alone, pooled = (statistics.median(seconds(partial(theirs, n), 1)) / few for n in (1, 2))
     mine = 1 / result["channels"]["64"]["windows_per_second"]
     result["against_mne"] = {
         "mne_ms": 1e3 * min(alone, pooled),
@@ -258,7 +260,8 @@ windows = sliding_window_view(stored, 512, axis=1)[:, ::4][:, :n_windows].swapax
 assert windows.shape == (n_windows, 32, 512)
 connectivity(np.ones((1, 2, 64)), sfreq=128, bands={"alpha": (8, 13)})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-connectivity(windows, sfreq=128.0, bands={"alpha": (8, 13)}, measures=("plv", "coherence"), out=folder + "/c.npy")
+names = ("plv", "coherence")
+connectivity(windows, sfreq=128.0, bands={"alpha": (8, 13)}, measures=names, out=folder + "/c.npy")
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * page)
 """
 
@@ -320,7 +323,8 @@ def bench_gpu(repeats: int) -> dict[str, Any] | None:
 def bench_without_compiler(n_windows: int) -> dict[str, float]:
     """Milliseconds a window of the signs and weighted signs where no C++ compiler is found."""
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import bench_connectivity as b, numpy as np, json, statistics\n"
+        "import json, statistics, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import bench_connectivity as b, numpy as np\n"
         f"x = b.signals({n_windows}).astype(np.float32)\n"
         "print(json.dumps({n: 1e3 * statistics.median(b.seconds(lambda n=n: b.connectivity(x, sfreq=b.SFREQ,"
         f" bands=b.BANDS, freqs=b.FREQS, estimator='morlet', measures=(n,)), 3)) / {n_windows}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import warnings
 
 import pytest
 from shell import SMALL, command, error_line, finish, my_recordings, run_json
@@ -113,3 +114,20 @@ def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
 def test_debug_shows_where_it_went_wrong(tmp_path):
     with pytest.raises(eegdae.errors.EegdaeError, match=r"corruption\.level"):
         main(["train", "debug=true", "corruption.level=-1", f"hydra.run.dir={tmp_path}/run"])
+
+
+def test_our_own_warnings_are_one_line_once_and_others_stay_as_they_are(monkeypatch, caplog):
+    from eegdae import cli
+    from eegdae.connectivity import ShortWindowWarning
+
+    def command(args):
+        for _ in range(2):
+            warnings.warn("band theta: 4 cycles", ShortWindowWarning, stacklevel=1)
+        warnings.warn("of a library", UserWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(cli, "_dispatch", command)
+    with pytest.warns(UserWarning, match="of a library") as caught, caplog.at_level("WARNING", "eegdae"):
+        assert main([]) == 0
+    assert caplog.messages == ["warning: band theta: 4 cycles"]
+    assert [str(w.message) for w in caught] == ["of a library"]

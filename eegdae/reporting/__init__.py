@@ -7,6 +7,7 @@ from eegdae.reporting.html import FigureBlock, Section, Strong, Table, Text, ren
 from eegdae.reporting.report import run_report
 from eegdae.reporting.report_data import (
     FeatureExample,
+    FloorExample,
     MatrixExample,
     NetworkExample,
     ReportData,
@@ -19,6 +20,7 @@ from eegdae.reporting.sweep import sweep_page
 __all__ = [
     "FeatureExample",
     "FigureBlock",
+    "FloorExample",
     "MatrixExample",
     "NetworkExample",
     "ReportData",

@@ -7,6 +7,7 @@ import re
 from eegdae.evaluation.edges import edge_kind
 from eegdae.reporting.figures import code_map, loss_curves
 from eegdae.reporting.figures_connectivity import connectivity_pictures
+from eegdae.reporting.figures_floors import floors
 from eegdae.reporting.figures_matrices import class_matrices
 from eegdae.reporting.figures_scalp import scalp_maps
 from eegdae.reporting.figures_signal import reconstruction, reconstruction_features
@@ -40,6 +41,7 @@ def run_report(data: ReportData) -> tuple[str, dict[str, bytes]]:
         Section("Codes in two dimensions", _codes(data)),
         Section("Reconstructions", _reconstructions(data)),
         Section("Connectivity by class", _matrices(data)),
+        Section("Connectivity above its floor", _floors(data)),
         Section("Where connectivity differs", _networks(data)),
         Section("Power over the scalp", _scalp(data)),
         Section("Training", _training(data)),
@@ -127,6 +129,21 @@ def _matrices(data: ReportData) -> list[Block]:
             alt=f"mean {measure_name(example.measure)} of each class, its reconstruction and the difference",
         )
         for example in data.matrices
+    ]
+
+
+def _floors(data: ReportData) -> list[Block]:
+    return [
+        FigureBlock(
+            figure=floors(example.mean, example.floor, bands=example.bands),
+            name=f"floors_{k}",
+            caption="What is measured beside what windows of this length give without any coupling "
+            f"({example.floor.n_surrogates} surrogate windows with the spectra of these): a dot on the line "
+            "is no more than noise, and a single pair in a single window says something above the grey.",
+            alt=f"mean {', '.join(measure_name(name) for name in example.floor.measures)} by band, beside "
+            "what they are without coupling",
+        )
+        for k, example in enumerate(data.floors)
     ]
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eegdae.connectivity import NoiseFloor
+
 Metrics = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """``{representation: {metric: {"mean": , "low": , "high": }}}``, as in ``metrics.json``."""
 
@@ -146,6 +148,25 @@ class NetworkExample:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class FloorExample:
+    """Connectivity in the mean, beside what its windows give without coupling.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (n_measures, n_bands)
+        Of the values off the diagonal; of their modulus, for signed measures.
+    floor : NoiseFloor
+        Of the same measures and bands.
+    bands : mapping of str to (float, float)
+        Name -> (lower, upper) edge, Hz.
+    """
+
+    mean: NDArray[Any]
+    floor: NoiseFloor
+    bands: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScalpExample:
     """Mean log power of each class and band at each electrode.
 
@@ -199,6 +220,7 @@ class ReportData:
         Reconstructions, one figure each.
     matrices : sequence of MatrixExample
     networks : sequence of NetworkExample
+    floors : sequence of FloorExample
     scalp : ScalpExample or None
     codes2d : ndarray, shape (n_windows, 2), or None
         First two principal components of the codes.
@@ -227,6 +249,7 @@ class ReportData:
     examples: Sequence[SignalExample | FeatureExample] = ()
     matrices: Sequence[MatrixExample] = ()
     networks: Sequence[NetworkExample] = ()
+    floors: Sequence[FloorExample] = ()
     scalp: ScalpExample | None = None
     codes2d: NDArray[np.floating[Any]] | None = None
     explained: tuple[float, float] = (0.0, 0.0)

@@ -19,6 +19,7 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
+from eegdae.tasks.report_floors import floor_examples
 from eegdae.tasks.report_networks import network_examples
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows
@@ -81,6 +82,7 @@ def report_data(
             for view in settings.recipe.views
             for example in network_examples(view, windows, data.features[view.name])
         ],
+        floors=floor_examples(settings.recipe.views, windows, seed=int(config["seed"])),
         scalp=_scalp(settings, windows),
         codes2d=plane.transform(codes) if plane else None,
         explained=tuple(plane.explained_variance_ratio_) if plane else (0.0, 0.0),

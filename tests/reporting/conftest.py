@@ -14,10 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from eegdae.connectivity import connectivity, mean_modulus, noise_floor
 from eegdae.evaluation.class_edges import compare_classes
 from eegdae.evaluation.edges import subject_means
 from eegdae.reporting import (
     FeatureExample,
+    FloorExample,
     MatrixExample,
     NetworkExample,
     ReportData,
@@ -118,6 +120,7 @@ def report_data(watch):
             )
         ],
         networks=[network(watch, pearson)],
+        floors=[floor(x, watch["sfreq"])],
         codes2d=codes[:, :2],
         explained=(0.3, 0.1),
         code_labels=list(watch["label"]),
@@ -153,6 +156,16 @@ def scalp():
         classes=["first half", "second half"],
         bands=["all (0 to 250 Hz)", "fast"],
         unit="log uV^2",
+    )
+
+
+def floor(x, sfreq):
+    """PLV and wPLI of two bands beside their floor."""
+    options = {"sfreq": sfreq, "bands": {"slow": (1, 6), "fast": (6, 20)}, "measures": ("plv", "wpli")}
+    return FloorExample(
+        mean=mean_modulus(connectivity(x, **options), measures=options["measures"]),
+        floor=noise_floor(x, n_surrogates=20, **options),
+        bands=options["bands"],
     )
 
 
