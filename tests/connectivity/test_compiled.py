@@ -156,7 +156,8 @@ def test_same_as_torch_in_any_layout(by_torch, measure):
         z.reshape(2, 3, 4, 5, 64),
     ):
         check_same(by_torch, measure, view)
-    assert measure(z[:0]).shape[0] == 0
+    assert measure(z[:0]).shape == (0, *measure(z).shape[1:])
+    assert not compiled.available(z[..., :0])
 
 
 @pytest.mark.parametrize("scale", [1e-40, 1e-25, 1e25, 1e38])
@@ -182,6 +183,14 @@ def test_threads_change_nothing(measure, n_threads):
         torch.set_num_threads(before)
 
 
+def test_rounding_is_judged_by_the_amplitudes_of_the_same_item():
+    z = complex_noise(7, (20, 2, 200), torch.complex64)
+    z[:, 1] = -3.3 * z[:, 0]
+    z[:19, :, 5] *= 1e4  # one sample carries nearly all
+    for measure in (wpli, pli):
+        assert torch.count_nonzero(measure(z)[19]) == 0
+
+
 def test_a_spike_in_the_envelope_does_not_cost_precision(by_torch):
     z = complex_noise(8, (2, 4, 600))
     for at in (0, 37, 599):
@@ -189,6 +198,24 @@ def test_a_spike_in_the_envelope_does_not_cost_precision(by_torch):
         spiked[..., at] *= 1e3
         single = envelope_correlation(spiked.to(torch.complex64)).double()
         torch.testing.assert_close(single, by_torch(envelope_correlation, spiked), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_hardly_varies_does_not_cancel(by_torch, dtype):
+    """Envelopes that change by a thousandth, at phases that change by as little."""
+    small = 1 + 1e-3 * complex_noise(9, (2, 4, 600))
+    z = small * torch.polar(torch.ones(()), torch.tensor([0.0, 0.5, 1.0, 2.0]))[:, None]
+    expected = by_torch(envelope_correlation, z)
+    assert expected.max() > 0.2
+    found = envelope_correlation(z.to(dtype)).double()
+    torch.testing.assert_close(found, expected, atol=2e-5 if dtype == torch.complex64 else 1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_does_not_vary_has_no_correlation(dtype):
+    z = torch.full((3, 100), 3.0 - 1.0j, dtype=dtype)
+    z[1] = torch.rand(100, generator=torch.Generator().manual_seed(10)) + 0.5  # the phase stays
+    assert torch.count_nonzero(envelope_correlation(z)) == 0
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")

@@ -70,9 +70,9 @@ template <class T> struct OrthogonalEnvelopes : Signals<T, 2> {
         const T *re = this->re[x], *im = this->im[x];
         this->amplitude(x, length);
         for (int64_t t = 0; t < this->padded; t++) {
-            const T by = 1 / (length[t] == 0 ? T(1) : length[t]);
-            u_re[t] = re[t] * by;
-            u_im[t] = im[t] * by;
+            const T by = length[t] == 0 ? T(1) : length[t];
+            u_re[t] = re[t] / by;
+            u_im[t] = im[t] / by;
         }
     }
 
