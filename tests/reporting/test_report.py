@@ -23,6 +23,7 @@ def test_report_shows_everything(report_data, scalp):
         "reconstruction_0_raw.png",
         "reconstruction_1_power.png",
         "matrices_pearson_all-frequencies.png",
+        "floors_0.png",
         "networks_pearson_all-frequencies.png",
         "scalp_maps.png",
         "loss_curves.png",
