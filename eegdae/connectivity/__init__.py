@@ -37,7 +37,16 @@ from eegdae.connectivity.mne_containers import from_mne, to_mne
 from eegdae.connectivity.montage import concatenate, mask_interpolated, region_average, select
 from eegdae.connectivity.of_windows import connectivity_of
 from eegdae.connectivity.phase import plv
-from eegdae.connectivity.phase_lag import ciplv, debiased_wpli, dpli, phase_locking, pli, ppc, wpli
+from eegdae.connectivity.phase_lag import (
+    ciplv,
+    debiased_wpli,
+    dpli,
+    phase_lag_measures,
+    phase_locking,
+    pli,
+    ppc,
+    wpli,
+)
 from eegdae.connectivity.power import log_power
 from eegdae.connectivity.rank import spearman
 from eegdae.connectivity.recording import filter_hilbert
@@ -122,6 +131,7 @@ __all__ = [
     "partial_correlation",
     "pdc",
     "pearson",
+    "phase_lag_measures",
     "phase_locking",
     "phase_randomized",
     "phase_slope_index",

@@ -173,7 +173,7 @@ def _library(real: str) -> tuple[ctypes.CDLL, str]:
     """Load the library from the user's cache folder; compile it where it is not there yet."""
     compiler = _compiler()
     version = _run(*compiler, "--version").splitlines()[:1]
-    command = [*compiler, *_FLAGS, *_SHARED, f"-DEEGDAE_TYPE={real}"]
+    command = [*compiler, *_FLAGS, *_SHARED, *_openmp(version), f"-DEEGDAE_TYPE={real}"]
     digest = hashlib.sha256("\0".join([*command, *version, _processor()]).encode())
     for source in sorted(_SOURCES.iterdir()):
         digest.update(source.read_bytes())
@@ -189,6 +189,20 @@ def _library(real: str) -> tuple[ctypes.CDLL, str]:
     except (OSError, RuntimeError):  # no home, or no right to write there or to run what lies there
         with tempfile.TemporaryDirectory(prefix="eegdae-") as temporary:
             return _compile(command, Path(temporary), name), label  # stays loaded when its file is gone
+
+
+def _openmp(version: list[str]) -> list[str]:
+    """Flag to share torch's threads, where those are of the OpenMP that this compiler's programs would load.
+
+    A runtime of its own would have threads of its own, each in the way of the other's; then std::thread is
+    better.
+    """
+    try:
+        loaded = {line.split("/")[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
+    except OSError:
+        return []
+    of_gcc = bool(version) and "clang" not in version[0]
+    return ["-fopenmp"] if of_gcc and "libgomp.so.1" in loaded else []
 
 
 def _compile(command: list[str], folder: Path, name: str) -> ctypes.CDLL:

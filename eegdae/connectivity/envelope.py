@@ -75,6 +75,8 @@ def envelope_correlation(
         raise EegdaeError(f"z: values of type {z.dtype}; allowed: complex analytic signals")
     if orthogonalize == "pairwise" and not log and compiled.available(z):
         return compiled.orthogonal_envelopes(z, absolute=absolute)
+    if orthogonalize is False and not log:
+        return pearson(z.abs())
     # Scaled to a maximum of 1 first: squares of volts or teslas would leave the range of float32.
     peak = z.detach().abs().amax(dim=-1, keepdim=True)
     z = z / torch.where(peak > 0, peak, 1.0)

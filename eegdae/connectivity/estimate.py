@@ -30,6 +30,7 @@ Signals = TypeVar("Signals", NDArray[Any], Tensor)
 # Bytes of one frequency's complex signals: what stays near a core is twice as fast as what does not;
 # a GPU wants large blocks.
 _CPU_BLOCK, _GPU_BLOCK = 4 * 2**20, 64 * 2**20
+_OF_SPECTRA = ("signals", "cross", "locking", "lags")
 # How many times that is held at once, temporaries included (measured: 5 to 7).
 _COPIES = 8
 
@@ -246,13 +247,13 @@ def _matrices(
     out = x.new_zeros((n_windows, len(kinds), len(members), n_chans, n_chans))
     sloped = any(kind.needs == "slope" for kind in kinds)
     cross: dict[int, Tensor] = {}
-    if any(kind.needs in ("signals", "cross", "slope") for kind in kinds):
+    if sloped or any(kind.needs in _OF_SPECTRA for kind in kinds):
         signals = spectra_of(x, settings) if source is None else source.spectra(start, start + n_windows)
         for numbers, spectra in signals:
             place = {number: k for k, number in enumerate(numbers)}
             inside = [[place[number] for number in member if number in place] for member in members]
             for k, kind in enumerate(kinds):
-                if kind.needs not in ("signals", "cross"):
+                if kind.needs not in _OF_SPECTRA:
                     continue
                 values = kind.compute(spectra, settings)  # (n_windows, n_freqs, n_chans, n_chans)
                 for entry, places in enumerate(inside):
@@ -316,6 +317,8 @@ def _block_size(x: Tensor, settings: Settings, *, n_chans: int, n_times: int, bu
     if any(kind.needs in ("slope", "model") for kind in settings.measures.values()):
         matrices += 2 * pairs * max(len(settings.freqs), n_times // 2)
     near = (_CPU_BLOCK if x.device.type == "cpu" else _GPU_BLOCK) // signals
+    if settings.wavelets is not None and all(kind.needs != "signals" for kind in settings.measures.values()):
+        near //= 2  # the matrices of all frequencies are what must stay near
     allowed = budget // (_COPIES * signals + 3 * matrices)
     return int(max(1, min(near, allowed)))
 

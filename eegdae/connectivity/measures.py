@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from eegdae.connectivity.spectra import Spectra
 
 Symmetry = Literal["symmetric", "antisymmetric", "complementary", "directed", "diagonal", "definite"]
-Needs = Literal["signals", "cross", "slope", "window", "model"]
+Needs = Literal["signals", "cross", "locking", "lags", "slope", "window", "model"]
 
 EVERY = ("hilbert", "filter_hilbert", "morlet", "multitaper", "welch")
 WHOLE_BAND = ("hilbert", "filter_hilbert")
@@ -84,8 +84,9 @@ class Measure:
         What it takes depends on `needs`; it gives matrices (n_windows, n_freqs, n_chans,
         n_chans), and without the second axis for ``slope`` and ``window``.
     needs : str
-        ``signals``: (Spectra, Settings), frequency by frequency. ``cross``: the same, of which it takes the
-        cross-spectra alone. ``slope``: cross-spectra (n_windows,
+        ``signals``: (Spectra, Settings), frequency by frequency. ``cross``,
+        ``locking``, ``lags``: the same, of which it takes the cross-spectra, the phase-locking values or the
+        phase lags alone. ``slope``: cross-spectra (n_windows,
         n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs, Settings).
     symmetry : str
         Of a matrix c. ``symmetric``: c[y, x] = c[x, y]; ``antisymmetric``: -c[x, y]; ``complementary``:
@@ -215,11 +216,14 @@ MEASURES: Mapping[str, Measure] = {
         LOGIT,
         EVERY,
         diagonal=1.0,
+        needs="locking",
     ),
-    "ciplv": _of_spectra(lambda s, _: lagged_part(s.locking), "symmetric", LOGIT, EVERY),
-    "pli": _of_spectra(lambda s, _: s.phase_lags["pli"], "symmetric", LOGIT, EVERY),
-    "dpli": _of_spectra(lambda s, _: s.phase_lags["dpli"], "complementary", LOGIT, EVERY, diagonal=0.5),
-    "wpli": _of_spectra(lambda s, _: s.phase_lags["wpli"], "symmetric", LOGIT, EVERY),
+    "ciplv": _of_spectra(lambda s, _: lagged_part(s.locking), "symmetric", LOGIT, EVERY, needs="locking"),
+    "pli": _of_spectra(lambda s, _: s.phase_lags["pli"], "symmetric", LOGIT, EVERY, needs="lags"),
+    "dpli": _of_spectra(
+        lambda s, _: s.phase_lags["dpli"], "complementary", LOGIT, EVERY, diagonal=0.5, needs="lags"
+    ),
+    "wpli": _of_spectra(lambda s, _: s.phase_lags["wpli"], "symmetric", LOGIT, EVERY, needs="lags"),
     "debiased_wpli": _of_spectra(
         lambda s, _: debiased_wpli(segment_cross_spectra(s.signals)), "symmetric", UNBIASED, ("welch",)
     ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from eegdae.connectivity.phase_lag import phase_locking
 from eegdae.connectivity.temporal import correlation_matrix
 
 
@@ -32,5 +32,4 @@ def plv(z: Tensor) -> Tensor:
     ----------
     J.-P. Lachaux et al., Measuring phase synchrony in brain signals, Human Brain Mapping 8, 1999.
     """
-    unit = torch.sgn(z)  # e^(i phi), 0 where the amplitude is 0
-    return correlation_matrix((unit @ unit.mH).abs() / z.shape[-1]).clamp(max=1.0)
+    return correlation_matrix(phase_locking(z).abs()).clamp(max=1.0)

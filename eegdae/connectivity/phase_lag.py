@@ -54,11 +54,11 @@ def phase_locking(z: Tensor, *, tapers: bool = False) -> Tensor:
     """
     check_complex(z)
     eye = torch.eye(z.shape[-2], dtype=torch.bool, device=z.device)
+    if compiled.available(z):
+        return compiled.phase_locking(z if tapers else z.unsqueeze(-3))
     if not tapers:
         unit = torch.sgn(z)  # e^(i phi), 0 where the amplitude is 0
         return (unit @ unit.mH / z.shape[-1]).masked_fill(eye, 1.0)
-    if compiled.available(z):
-        return compiled.phase_locking(z)
     z = scaled(z, tapers=True)
     upper = z.new_zeros((*z.shape[:-3], z.shape[-2], z.shape[-2]))
     for row in range(z.shape[-2] - 1):

@@ -24,8 +24,17 @@ def pearson(x: Tensor) -> Tensor:
     Tensor, shape (..., n_chans, n_chans)
         Symmetric, in [-1, 1], diagonal 1. A constant channel has 0 with every other.
     """
-    x = standardized(x)
-    return correlation_matrix(x @ x.mT).clamp(-1.0, 1.0)
+    x = x - x[..., :1]  # makes a constant channel exactly zero, not the rounding of its mean
+    # Scaled to about 1 first: squares of volts or teslas would leave the range of float32.
+    low, high = x.detach().aminmax(dim=-1, keepdim=True)
+    peak = torch.maximum(high, -low)
+    weight = 1 / torch.where(peak > torch.finfo(x.dtype).tiny, peak, 1.0)
+    x = torch.addcmul(-weight * x.mean(dim=-1, keepdim=True), x, weight)
+    s = x @ x.mT
+    # Divided as matrices, which are smaller than the signals.
+    size = s.diagonal(dim1=-2, dim2=-1)
+    norm = torch.where(size > 0, size, 1.0).rsqrt()
+    return correlation_matrix(s * norm[..., :, None] * norm[..., None, :]).clamp(-1.0, 1.0)
 
 
 def standardized(x: Tensor) -> Tensor:

@@ -32,7 +32,13 @@ def signed_envelope_correlation(z):
 
 
 PHASE_LAG = [pli, dpli, wpli, *(with_tapers(measure) for measure in (pli, dpli, wpli))]
-COMPILED = [*PHASE_LAG, with_tapers(phase_locking), envelope_correlation, signed_envelope_correlation]
+COMPILED = [
+    *PHASE_LAG,
+    phase_locking,
+    with_tapers(phase_locking),
+    envelope_correlation,
+    signed_envelope_correlation,
+]
 
 
 @pytest.fixture

@@ -16,6 +16,12 @@ template <class T> struct PhaseLocking : Signals<T, 2> {
         this->find_scales(z);
         for (int64_t start = 0; start < this->times; start += this->tile) {
             this->read(z, start);
+            if (this->tapers == 1) {
+                for (int64_t x = 0; x < this->chans; x++) make_units(this->re[x], this->im[x]);
+                for (int64_t x = 0; x < this->chans; x += X)
+                    for (int64_t y = x / Y * Y; y < this->chans; y += Y) add_units(x, y);
+                continue;
+            }
             for (int64_t x = 0; x < this->chans; x += X)
                 for (int64_t y = x; y < this->chans; y += Y) add(x, y);
         }
@@ -28,6 +34,39 @@ template <class T> struct PhaseLocking : Signals<T, 2> {
                 there[1] = x == y ? T(0) : T(-sum[1] / n);
                 here[1] = -there[1];
             }
+    }
+
+    // e^(i phi) in the place of a channel's signal, 0 where the amplitude is 0.
+    void make_units(T *__restrict r, T *__restrict i) {
+        for (int64_t t = 0; t < this->padded; t++) {
+            const T square = r[t] * r[t] + i[t] * i[t];
+            const T by = 1 / std::sqrt(square == 0 ? T(1) : square);
+            r[t] *= by;
+            i[t] *= by;
+        }
+    }
+
+    // Without tapers s / |s| is a product of units, and what is left is a matrix product, of which half is needed.
+    void add_units(int64_t x, int64_t y) {
+        Vec<T> sum_re[X][Y] = {}, sum_im[X][Y] = {};
+        for (int64_t t = 0; t < this->padded; t += L)
+            for (int j = 0; j < Y; j++) {
+                Vec<T> y_re = load(this->re[y + j] + t), y_im = load(this->im[y + j] + t);
+                keep(y_re), keep(y_im);
+                for (int i = 0; i < X; i++) {
+                    Vec<T> x_re = load(this->re[x + i] + t), x_im = load(this->im[x + i] + t);
+                    sum_re[i][j] += x_re * y_re;
+                    sum_re[i][j] += x_im * y_im;
+                    sum_im[i][j] += x_im * y_re;
+                    sum_im[i][j] -= x_re * y_im;
+                }
+            }
+        for (int i = 0; i < X; i++)
+            for (int j = 0; j < Y; j++) {
+                store(lanes_re[i * Y + j], sum_re[i][j]);
+                store(lanes_im[i * Y + j], sum_im[i][j]);
+            }
+        add_totals(x, y);
     }
 
     void add(int64_t x, int64_t y) {

@@ -174,6 +174,11 @@ template <class Kernel, class Work> int for_each_item(const int64_t *shape, int 
             failed = 1;
         }
     };
+#ifdef _OPENMP
+    // In the threads that torch uses: after its own work those wait, awake, and would be in the way of others.
+#pragma omp parallel num_threads(static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(threads, items))))
+    loop();
+#else
     std::vector<std::thread> others;
     try {
         for (int64_t i = 1; i < std::min<int64_t>(threads, items); i++) others.emplace_back(loop);
@@ -182,6 +187,7 @@ template <class Kernel, class Work> int for_each_item(const int64_t *shape, int 
     }
     loop();
     for (auto &other : others) other.join();
+#endif
     return failed;
 }
 
