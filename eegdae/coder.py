@@ -15,6 +15,7 @@ from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.recordings.recording import reference_name
 from eegdae.scaling import Alignment, Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.windows import Windows
@@ -48,6 +49,8 @@ class CodeModel:
         What it was trained to undo.
     projections : mapping of str to TangentSpace
         By view, of those views that have one.
+    reference, laplacian : str, tuple of str or None, bool
+        What the signals must be referred to, as in `Windows`.
     """
 
     views: tuple[View, ...]
@@ -62,6 +65,8 @@ class CodeModel:
     head: LogisticHead | CodeClassifier | None = None
     corruption: str = field(default="", kw_only=True)
     projections: Mapping[str, TangentSpace] = field(default_factory=dict, kw_only=True)
+    reference: str | tuple[str, ...] | None = field(default=None, kw_only=True)
+    laplacian: bool = field(default=False, kw_only=True)
 
     @property
     def n_codes(self) -> int:
@@ -188,7 +193,7 @@ class CodeModel:
         Raises
         ------
         EegdaeError
-            Names the channels, rate, unit or length that differ.
+            Names the channels, rate, unit, reference or length that differ.
         """
         missing = [name for name in self.ch_names if name not in windows.ch_names]
         extra = [name for name in windows.ch_names if name not in self.ch_names]
@@ -203,6 +208,12 @@ class CodeModel:
             raise EegdaeError(
                 f"data: sampling rate is {windows.sfreq:g} Hz, the run's is {self.sfreq:g} Hz; "
                 f"set data.prepare.sfreq={self.sfreq:g}"
+            )
+        theirs, ours = (reference_name(w.reference, w.laplacian) for w in (windows, self))
+        if theirs != ours:
+            raise EegdaeError(
+                f"data: the reference is {theirs}, the run's is {ours}; "
+                "set data.prepare.reference and data.prepare.laplacian as the run did"
             )
         order = [windows.ch_names.index(name) for name in self.ch_names]
         units = tuple(windows.units[i] for i in order)
@@ -248,6 +259,8 @@ class CodeModel:
             "ch_names": list(self.ch_names),
             "units": list(self.units),
             "classes": list(self.classes),
+            "reference": list(self.reference) if isinstance(self.reference, tuple) else self.reference,
+            "laplacian": self.laplacian,
             "alignment": self.alignment,
             "corruption": self.corruption,
             "head": _head_state(self.head),
@@ -286,7 +299,10 @@ class CodeModel:
             raise ValueError(
                 f"views {sorted(names)}, stacks {sorted(stacks)}, scalers {sorted(state['scalers'])}"
             )
+        reference = state.get("reference")  # older runs have none
         return cls(
+            reference=tuple(reference) if isinstance(reference, list) else reference,
+            laplacian=bool(state.get("laplacian", False)),
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
             stacks=stacks,

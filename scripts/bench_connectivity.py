@@ -27,7 +27,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eegdae.connectivity import connectivity
+from eegdae.connectivity import connectivity, phase_lag_measures, phase_locking
+from eegdae.connectivity.convolution import plan_convolution
+from eegdae.connectivity.wavelet_request import check_morlet
+from eegdae.connectivity.wavelets import make_wavelets
 
 SFREQ, N_CHANS, N_TIMES = 128.0, 32, 512
 FREQS = np.arange(4.0, 45.0)
@@ -69,6 +72,49 @@ def lower(c: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(c[..., rows, columns])
 
 
+def wavelet_bounds(x: torch.Tensor, repeats: int) -> dict[str, float]:
+    """Milliseconds a window of the steps that nothing here can do without, alone: what the limit is."""
+    request = check_morlet(FREQS, sfreq=SFREQ, n_cycles=7.0)
+    size = 32
+    runs = plan_convolution(
+        make_wavelets(request, n_times=N_TIMES), n_times=N_TIMES, dtype=x.dtype, device=x.device
+    )
+    products = [
+        torch.randn(size, N_CHANS, run.transfer.shape[-1], dtype=torch.complex64)
+        for run in runs
+        for _ in range(len(run.transfer))
+    ]
+    z = torch.randn(size, 1, N_CHANS, N_TIMES, dtype=torch.complex64)
+
+    def transforms() -> None:
+        for product in products:
+            torch.fft.ifft(product)
+
+    def lockings() -> None:
+        for _ in FREQS:
+            phase_locking(z)
+
+    def lags() -> None:
+        for _ in FREQS:
+            phase_lag_measures(z, ["wpli", "pli"])
+
+    n_bins, n_pairs = 346, N_CHANS * (N_CHANS + 1) // 2
+    weights, spectra = torch.randn(len(FREQS), n_bins), torch.randn(size, n_bins, 2 * n_pairs)
+
+    def matrix_product() -> None:
+        weights @ spectra
+
+    return {
+        name: 1e3 * statistics.median(seconds(job, repeats)) / size
+        for name, job in {
+            "fourier_transforms": transforms,
+            "phase_locking_kernel": lockings,
+            "phase_lag_kernel": lags,
+            "cross_spectra_as_one_matrix_product": matrix_product,
+        }.items()
+    }
+
+
 def bench_wavelets(n_windows: int, repeats: int) -> dict[str, Any]:
     """Six measures of Morlet wavelets, one by one and all at once."""
     from mne_connectivity import spectral_connectivity_time
@@ -95,7 +141,7 @@ def bench_wavelets(n_windows: int, repeats: int) -> dict[str, Any]:
     def ours(names: tuple[str, ...]) -> NDArray[np.float32]:
         return connectivity(single, sfreq=SFREQ, bands=BANDS, freqs=FREQS, estimator="morlet", measures=names)
 
-    result: dict[str, Any] = {"measures": {}}
+    result: dict[str, Any] = {"bounds_ms": wavelet_bounds(torch.from_numpy(single), repeats), "measures": {}}
     total = 0.0
     for name in NAMES:
         theirs(x[:2], name, 1)  # warm-up

@@ -63,6 +63,58 @@ def training_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def connectivity_table(result: dict[str, Any]) -> str:
+    """Lay out one row a measure: milliseconds a window in mne-connectivity and here, and the ratio."""
+    lines = [
+        "| measure | mne-connectivity, ms a window | eegdae, ms a window | times faster |",
+        "|---|---|---|---|",
+    ]
+    rows = [(f"{name.replace('_', ' ')}, Morlet", row) for name, row in result["morlet"]["measures"].items()]
+    rows += [("all six at once, their sum there", result["morlet"]["all_six"])]
+    envelopes = {
+        "pairwise": "envelope correlation, orthogonalised",
+        "plain": "envelope correlation, plain",
+    }
+    rows += [(label, result["envelope_correlation"][key]) for key, label in envelopes.items()]
+    rows += [("PLV of one band, 64 channels, Hilbert", result["hilbert_plv"]["against_mne"])]
+    for label, row in rows:
+        low, high = row.get("ratios", (row["ratio"], row["ratio"]))
+        spread = f" ({low:.0f} to {high:.0f})" if round(low) != round(high) else ""
+        theirs = row.get("mne_ms", row.get("mne_sum_ms"))
+        lines.append(f"| {label} | {theirs:.3g} | {row['eegdae_ms']:.2g} | {row['ratio']:.0f}{spread} |")
+    case, machine, morlet = result["case"], result["machine"], result["morlet"]
+    apart = max(row["largest_difference"] for name, row in morlet["measures"].items() if name != "pli")
+    channels = {
+        n: f"{row['windows_per_second']:.0f} ({100 * row['share_of_fft_and_matrix_product']:.0f} %)"
+        for n, row in result["hilbert_plv"]["channels"].items()
+    }
+    bounds = {name.replace("_", " "): f"{ms:.2g}" for name, ms in morlet["bounds_ms"].items()}
+    without = {name: f"{ms:.0f}" for name, ms in result["morlet_without_compiler_ms"].items()}
+    peaks = {n: f"{mib:.0f}" for n, mib in result["memory"]["to_file_peak_mib"].items()}
+    held = {n: f"{mib:.0f}" for n, mib in result["memory"]["hilbert_plv_1000_windows_peak_mib"].items()}
+    gpu = result["gpu"]
+    notes = [
+        f"{case['channels']} channels, {case['samples']} samples, {case['frequencies']} frequencies in "
+        f"{len(case['bands'])} bands for the wavelets; float32 here and float64 there, {machine['threads']} "
+        f"threads, mne-connectivity at its better of one and two jobs; the results differ by {apart:.0e} at "
+        "most (PLI by a sign)",
+        f"what bounds these, ms a window: {_listed(bounds)}; the machine reaches "
+        f"{result['limits']['matrix_product_gflop_per_second']:.0f} GFLOP/s in large matrix products and "
+        f"{result['limits']['memory_gb_per_second']:.0f} GB/s",
+        f"Hilbert PLV of one band, windows a second by channels, and the share of its time that the bare "
+        f"Fourier transforms and matrix product take: {_listed(channels)}",
+        f"compiling the kernels, once: {result['first_call']['compiling_seconds']:.1f} s; without compiler, "
+        f"ms a window: {_listed(without)}",
+        f"memory beyond the imports, MiB: Hilbert PLV and coherence to a file by windows, {_listed(peaks)}; "
+        f"PLV of 1000 windows by channels, result included, {_listed(held)}",
+        "on a GPU: not measured"
+        if gpu is None
+        else f"on {gpu['device']}: {gpu['windows_per_second']:.0f} windows of 64 channels a second, "
+        f"{100 * gpu['share_of_memory_bandwidth']:.0f} % of its memory bandwidth",
+    ]
+    return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
+
+
 def _read(name: str) -> dict[str, Any]:
     """Read what a benchmark left; the file is written after each of its parts."""
     found: dict[str, Any] = json.loads((ROOT / f"benchmarks/{name}.json").read_text())
@@ -70,16 +122,21 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def fill(text: str) -> str:
-    """Put both tables between their markers."""
+    """Put the tables between their markers."""
     tables = {
         "experiments": experiments_table({**_read("eegmat"), **_read("experiments")}),
         "training": training_table(_read("training")),
+        "connectivity": connectivity_table(_read("connectivity")),
     }
     for name, table in tables.items():
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         text = f"{before}{start}{table}\n{end}{after}"
     return text
+
+
+def _listed(figures: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
 
 
 def _cell(figure: dict[str, Any] | None) -> str:

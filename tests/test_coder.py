@@ -232,3 +232,17 @@ def test_windows_that_do_not_fit_say_which(changes, says):
     with pytest.raises(EegdaeError, match=says) as caught:
         model().transform(windows(**changes))
     assert "\n" not in str(caught.value)
+
+
+def test_another_reference_is_refused():
+    w = windows()
+    m = model(reference=("A1", "A2"))
+    with pytest.raises(
+        EegdaeError, match="data: the reference is as recorded, the run's is A1, A2; set data"
+    ):
+        m.transform(w)
+    assert m.transform(dataclasses.replace(w, reference=("A1", "A2"))).shape == (8, 4)
+    with pytest.raises(EegdaeError, match="is surface Laplacian, the run's is A1, A2"):
+        m.transform(dataclasses.replace(w, laplacian=True))
+    again = CodeModel.from_state(m.state())
+    assert (again.reference, again.laplacian) == (("A1", "A2"), False)

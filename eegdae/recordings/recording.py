@@ -261,8 +261,9 @@ def check_alike(recordings: Sequence[Recording]) -> None:
         if other.units != first.units:
             raise EegdaeError(f"{pair} have different units: {first.unit} and {other.unit}")
         if (other.reference, other.laplacian) != (first.reference, first.laplacian):
+            one, another = (reference_name(rec.reference, rec.laplacian) for rec in (first, other))
             raise EegdaeError(
-                f"{pair} have different references: {_reference(first)} and {_reference(other)}; "
+                f"{pair} have different references: {one} and {another}; "
                 "give both the same data.prepare.reference and data.prepare.laplacian"
             )
 
@@ -302,10 +303,13 @@ def _check_finite(values: NDArray[np.float32], names: tuple[str, ...], source: s
         )
 
 
-def _reference(rec: Recording) -> str:
-    if rec.laplacian:
+def reference_name(reference: str | tuple[str, ...] | None, laplacian: bool) -> str:
+    """Say in words what signals are referred to."""
+    if laplacian:
         return "surface Laplacian"
-    return "as recorded" if rec.reference is None else str(rec.reference)
+    if reference is None:
+        return "as recorded"
+    return reference if isinstance(reference, str) else ", ".join(reference)
 
 
 def _difference(first: Recording, other: Recording) -> str:

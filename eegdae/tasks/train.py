@@ -195,6 +195,8 @@ def _final_model(
         n_times=windows.n_times,
         ch_names=windows.ch_names,
         units=windows.units,
+        reference=windows.reference,
+        laplacian=windows.laplacian,
         classes=windows.classes,
         alignment=recipe.alignment,
         corruption=type(recipe.corruption).__name__,
