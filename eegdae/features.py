@@ -179,7 +179,8 @@ class View:
         Raises
         ------
         EegdaeError
-            If a band or an option does not fit the windows, or samples are missing and it is not ``raw``.
+            If a band or an option does not fit the windows; samples are missing and it is not ``raw``; it is
+            of pairs and a channel was interpolated.
         """
         if self.is_raw:
             return torch.from_numpy(np.ascontiguousarray(windows.x)).flatten(1)
@@ -189,6 +190,12 @@ class View:
             )
         if self.is_tangent:
             return self._covariances(windows)
+        if windows.interpolated and MEASURES[self.measure].of_pairs:
+            raise EegdaeError(
+                f"features.{self.name}: {', '.join(windows.interpolated)} were interpolated, so their "
+                f"{self.measure} with others is that of the others; leave them out: windows.channels=shared, "
+                "or data.exclude"
+            )
         self._check(windows, self.options)
         c = connectivity(
             windows.x, sfreq=windows.sfreq, measures=(self.measure,), bands=self.bands, **self.options

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from eegdae.reporting.names import measure_name
+
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("codes", "finetuned", "raw", "pca", "pca_joint", "random_encoder", "autoencoder", "supervised")
 NOTES = {
@@ -69,7 +71,7 @@ def connectivity_table(result: dict[str, Any]) -> str:
         "| measure | mne-connectivity, ms a window | eegdae, ms a window | times faster |",
         "|---|---|---|---|",
     ]
-    rows = [(f"{name.replace('_', ' ')}, Morlet", row) for name, row in result["morlet"]["measures"].items()]
+    rows = [(f"{measure_name(name)}, Morlet", row) for name, row in result["morlet"]["measures"].items()]
     rows += [("all six at once, their sum there", result["morlet"]["all_six"])]
     envelopes = {
         "pairwise": "envelope correlation, orthogonalised",
@@ -81,17 +83,23 @@ def connectivity_table(result: dict[str, Any]) -> str:
         low, high = row.get("ratios", (row["ratio"], row["ratio"]))
         spread = f" ({low:.0f} to {high:.0f})" if round(low) != round(high) else ""
         theirs = row.get("mne_ms", row.get("mne_sum_ms"))
-        lines.append(f"| {label} | {theirs:.3g} | {row['eegdae_ms']:.2g} | {row['ratio']:.0f}{spread} |")
+        lines.append(f"| {label} | {theirs:.3g} | {row['eegdae_ms']:#.2g} | {row['ratio']:.0f}{spread} |")
     case, machine, morlet = result["case"], result["machine"], result["morlet"]
     apart = max(row["largest_difference"] for name, row in morlet["measures"].items() if name != "pli")
     channels = {
-        n: f"{row['windows_per_second']:.0f} ({100 * row['share_of_fft_and_matrix_product']:.0f} %)"
+        f"{n} channels": f"{row['windows_per_second']:.0f} ({row['share_of_fft_and_matrix_product']:.0%})"
         for n, row in result["hilbert_plv"]["channels"].items()
     }
     bounds = {name.replace("_", " "): f"{ms:.2g}" for name, ms in morlet["bounds_ms"].items()}
     without = {name: f"{ms:.0f}" for name, ms in result["morlet_without_compiler_ms"].items()}
-    peaks = {n: f"{mib:.0f}" for n, mib in result["memory"]["to_file_peak_mib"].items()}
-    held = {n: f"{mib:.0f}" for n, mib in result["memory"]["hilbert_plv_1000_windows_peak_mib"].items()}
+    peaks = {
+        f"{int(n) // 1000} 000 windows": f"{mib:.0f}"
+        for n, mib in result["memory"]["to_file_peak_mib"].items()
+    }
+    held = {
+        f"{n} channels": f"{mib:.0f}"
+        for n, mib in result["memory"]["hilbert_plv_1000_windows_peak_mib"].items()
+    }
     gpu = result["gpu"]
     notes = [
         f"{case['channels']} channels, {case['samples']} samples, {case['frequencies']} frequencies in "
@@ -101,12 +109,12 @@ def connectivity_table(result: dict[str, Any]) -> str:
         f"what bounds these, ms a window: {_listed(bounds)}; the machine reaches "
         f"{result['limits']['matrix_product_gflop_per_second']:.0f} GFLOP/s in large matrix products and "
         f"{result['limits']['memory_gb_per_second']:.0f} GB/s",
-        f"Hilbert PLV of one band, windows a second by channels, and the share of its time that the bare "
+        f"Hilbert PLV of one band, windows a second, and the share of its time that the bare "
         f"Fourier transforms and matrix product take: {_listed(channels)}",
         f"compiling the kernels, once: {result['first_call']['compiling_seconds']:.1f} s; without compiler, "
         f"ms a window: {_listed(without)}",
-        f"memory beyond the imports, MiB: Hilbert PLV and coherence to a file by windows, {_listed(peaks)}; "
-        f"PLV of 1000 windows by channels, result included, {_listed(held)}",
+        f"memory beyond the imports, MiB: Hilbert PLV and coherence to a file, {_listed(peaks)}; "
+        f"PLV of 1000 windows, result included, {_listed(held)}",
         "on a GPU: not measured"
         if gpu is None
         else f"on {gpu['device']}: {gpu['windows_per_second']:.0f} windows of 64 channels a second, "
@@ -136,7 +144,7 @@ def fill(text: str) -> str:
 
 
 def _listed(figures: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in figures.items())
+    return "; ".join(f"{name}: {value}" for name, value in figures.items())
 
 
 def _cell(figure: dict[str, Any] | None) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,3 +189,11 @@ def test_all_views_at_once():
     features = compute_views(w, views)
     assert list(features) == ["raw", "power"]
     assert all(torch.equal(features[view.name], view.features(w)) for view in views)
+
+
+def test_pairs_of_interpolated_channels_are_refused_and_single_channels_are_not():
+    w = replace(windows(), interpolated=("b",))
+    with pytest.raises(EegdaeError, match=r"features.v: b were interpolated, .* windows.channels=shared"):
+        View("v", "plv", BANDS).features(w)
+    assert View("v", "power", BANDS).features(w).shape == (6, 6)
+    assert View(*tangent()).features(w).shape == (6, 6)
