@@ -39,7 +39,7 @@ def check_cycles(
     measures: Sequence[str] = ("plv",),
     freqs: Sequence[float] | None = None,
 ) -> list[str]:
-    """Warn of bands with fewer than six cycles or a B T under 10 in a window, one line a band.
+    """Warn of bands with fewer than six cycles or a B T under 10 in a window, one line for all bands.
 
     B T is the number of bins of the window's Fourier transform inside the band. Cycles are counted at the
     lower edge, but not of a band wider than two octaves (hi > 4 lo): that is no rhythm, and its slow end a
@@ -71,27 +71,36 @@ def check_cycles(
     seconds = n_times / sfreq
     lines = []
     if bands is not None:
-        for name, (lo, hi) in check_bands(bands, sfreq=sfreq, n_times=n_times).items():
-            said = []
-            if hi <= 4 * lo and lo * seconds < MIN_CYCLES:
-                said.append(
-                    f"{lo * seconds:.1f} cycles of {lo:g} Hz in a window of {seconds:g} s, fewer than "
-                    f"{MIN_CYCLES}"
-                )
-            bt = len(band_bins((lo, hi), sfreq=sfreq, n_times=n_times))
-            floors = [_floor(measure, bt) for measure in measures if measure in BIASED]
-            if floors and bt < MIN_BT:
-                said.append(f"BT = {bt}, below {MIN_BT}: floor of {', of '.join(floors)}")
-            if said:
-                mend = "subtract the floor" if floors and bt < MIN_BT else "leave the band out"
-                lines.append(
-                    f"band {name} [{lo:g}, {hi:g}] Hz: {'; '.join(said)}; lengthen the window or {mend}"
-                )
+        checked = check_bands(bands, sfreq=sfreq, n_times=n_times)
+        biased = [measure for measure in measures if measure in BIASED]
+        slow = {
+            name: lo * seconds
+            for name, (lo, hi) in checked.items()
+            if hi <= 4 * lo and lo * seconds < MIN_CYCLES
+        }
+        few = {
+            name: bt
+            for name, band in checked.items()
+            if biased and (bt := len(band_bins(band, sfreq=sfreq, n_times=n_times))) < MIN_BT
+        }
+        said = []
+        if slow:
+            counted = ", ".join(f"{name} ({cycles:.1f})" for name, cycles in slow.items())
+            said.append(f"fewer than {MIN_CYCLES} cycles of {counted}")
+        if few:
+            counted = ", ".join(f"{name} ({bt})" for name, bt in few.items())
+            floors = ", of ".join(_floor(measure, min(few.values())) for measure in biased)
+            said.append(f"BT below {MIN_BT} in {counted}: floor of {floors}")
+        if said:
+            mend = ", subtract the floor" if few else ""
+            lines.append(
+                f"windows of {seconds:g} s: {'; '.join(said)}; lengthen the windows{mend} or leave bands out"
+            )
     hertz = [] if freqs is None else [float(freq) for freq in freqs]
-    slow = [freq for freq in hertz if freq * seconds < MIN_CYCLES]
-    if slow:
+    below = [freq for freq in hertz if freq * seconds < MIN_CYCLES]
+    if below:
         lines.append(
-            f"freqs: {len(slow)} of {len(hertz)}, {min(slow):g} to {max(slow):g} Hz, have fewer than "
+            f"freqs: {len(below)} of {len(hertz)}, {min(below):g} to {max(below):g} Hz, have fewer than "
             f"{MIN_CYCLES} cycles in a window of {seconds:g} s; lengthen the window or leave out those below "
             f"{MIN_CYCLES / seconds:g} Hz"
         )
@@ -103,5 +112,5 @@ def check_cycles(
 def _floor(measure: str, bt: int) -> str:
     """Name a measure with its floor in flat noise, where a formula gives it."""
     if measure in HILBERT_MEASURES:
-        return f"{measure} about {hilbert_moments(measure, bt).mean:.2f}"
+        return f"{measure} up to {hilbert_moments(measure, bt).mean:.2f}"
     return f"{measure} above 0"

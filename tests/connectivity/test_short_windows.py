@@ -17,14 +17,16 @@ def lines(bands, **options):
 
 
 def test_the_whole_line():
-    assert lines({"theta": (4, 8)}, measures=["pearson", "plv", "wpli"]) == [
-        "band theta [4, 8] Hz: 4.0 cycles of 4 Hz in a window of 1 s, fewer than 6; BT = 5, below 10: "
-        "floor of plv about 0.36, of wpli above 0; lengthen the window or subtract the floor"
+    assert lines({"theta": (4, 8), "alpha": (8, 13)}, measures=["pearson", "plv", "wpli"]) == [
+        "windows of 1 s: fewer than 6 cycles of theta (4.0); BT below 10 in theta (5), alpha (6): floor of "
+        "plv up to 0.36, of wpli above 0; lengthen the windows, subtract the floor or leave bands out"
     ]
 
 
-def test_one_line_a_band_and_none_for_long_windows():
-    assert [line.split()[1] for line in lines(EEG_BANDS)] == ["delta", "theta", "alpha", "low_beta"]
+def test_one_line_names_all_bands_and_none_for_long_windows():
+    (line,) = lines(EEG_BANDS)
+    assert "cycles of delta (1.0), theta (4.0);" in line
+    assert "BT below 10 in delta (4), theta (5), alpha (6), low_beta (8):" in line
     assert lines(EEG_BANDS, n_times=128 * 6) == []
 
 
@@ -49,10 +51,10 @@ def test_borders(band, n_times, cycles, bt):
 @pytest.mark.parametrize(
     ("measure", "warned"),
     [
-        ("plv", "plv about 0.33"),
-        ("ciplv", "ciplv about 0.22"),
-        ("coherence", "coherence about 0.37"),
-        ("lagged_coherence", "lagged_coherence about 0.25"),
+        ("plv", "plv up to 0.33"),
+        ("ciplv", "ciplv up to 0.22"),
+        ("coherence", "coherence up to 0.37"),
+        ("lagged_coherence", "lagged_coherence up to 0.25"),
         ("pli", "pli above 0"),
         ("envelope_correlation", "envelope_correlation above 0"),
         ("pearson", None),
@@ -70,8 +72,7 @@ def test_only_biased_measures_are_warned_for_bt(measure, warned):
 
 def test_cycles_matter_to_every_measure():
     assert lines({"theta": (4, 8)}, measures=["power"]) == [
-        "band theta [4, 8] Hz: 4.0 cycles of 4 Hz in a window of 1 s, fewer than 6; lengthen the "
-        "window or leave the band out"
+        "windows of 1 s: fewer than 6 cycles of theta (4.0); lengthen the windows or leave bands out"
     ]
 
 
