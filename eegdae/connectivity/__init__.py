@@ -2,6 +2,19 @@
 
 The package can be called: ``eegdae.connectivity(x, sfreq=128, bands={"alpha": (8, 13)})`` is
 `eegdae.connectivity.connectivity`, because the function of the public API and this part bear one name.
+
+Where things are:
+
+- the call: `estimate`; what it may be asked for: `settings`; memory and files: `memory`, `output`;
+- the table of measures: `measures` (a new one is a function and a row there); matrices as features and back:
+  `vectorize`;
+- signals of bands and frequencies: `bands` (Hilbert), `recording` (filter, then Hilbert), `wavelets`,
+  `convolution`, `wavelet_spectra`, `wavelet_ends`, `cross_spectrum` (Welch), joined in `spectra`;
+- the measures, a family a module: `temporal`, `rank`, `covariance`, `lags`, `envelope`, `coherency`, `phase`,
+  `phase_lag`, `power`, `autoregressive`, `directed`; covariances as vectors: `tangent`, `spd`;
+- kernels in C++: `compiled`, ``kernels/``;
+- what noise gives: `floors`, `closed_floors`, `surrogates`, `short_windows`;
+- matrices by channel name: `of_windows`, `matrices`, `montage`, `mne_containers`.
 """
 
 from __future__ import annotations
