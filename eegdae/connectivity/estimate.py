@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from eegdae.connectivity.arrays import as_tensor
+from eegdae.connectivity.autoregressive import fit_var
 from eegdae.connectivity.bands import band_bins
 from eegdae.connectivity.floors import NoiseFloor, noise_floor, subtract_floor
 from eegdae.connectivity.memory import memory_budget, release
@@ -187,11 +189,12 @@ def connectivity(
     )
     observed = _check_mask(mask, shape=shape, source=source)
     check_cycles(
-        settings.bands if not settings.freqs else None,
+        settings.bands,
         sfreq=settings.sfreq,
         n_times=length,
         measures=tuple(settings.measures),
-        freqs=settings.freqs or None,
+        freqs=settings.freqs if settings.bands is None else None,
+        estimator=estimator,
     )
     first, restore = as_tensor(x[:0], name="x")
     result_shape = (n_windows, len(settings.measures), len(settings.entries), n_chans, n_chans)
@@ -292,8 +295,9 @@ def _add_directed(out: Tensor, x: Tensor, settings: Settings) -> None:
         used = sorted({number for inside in bins for number in inside})
         hertz = tuple(number * sfreq / n_times for number in used)
         members = tuple(tuple(used.index(number) for number in inside) for inside in bins)
+    fit = cache(partial(fit_var, x, order=settings.order or 1))  # one for all that need it
     for k, kind in kinds:
-        values = kind.compute(x, hertz, settings)
+        values = kind.compute(x, hertz, settings, fit)
         for entry, member in enumerate(members):
             out[:, k, entry] = values[:, list(member)].mean(dim=1)
 

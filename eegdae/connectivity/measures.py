@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from eegdae.connectivity.autoregressive import fit_var
 from eegdae.connectivity.bands import Band
 from eegdae.connectivity.coherency import (
     coherence_of,
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 Symmetry = Literal["symmetric", "antisymmetric", "complementary", "directed", "diagonal", "definite"]
 Needs = Literal["signals", "cross", "locking", "lags", "slope", "window", "model"]
+
+Fit = Callable[[], tuple[Tensor, Tensor]]
 
 EVERY = ("hilbert", "filter_hilbert", "morlet", "multitaper", "welch")
 WHOLE_BAND = ("hilbert", "filter_hilbert")
@@ -87,7 +88,8 @@ class Measure:
         ``signals``: (Spectra, Settings), frequency by frequency. ``cross``,
         ``locking``, ``lags``: the same, of which it takes the cross-spectra, the phase-locking values or the
         phase lags alone. ``slope``: cross-spectra (n_windows,
-        n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs, Settings).
+        n_freqs, n_chans, n_chans) of a band. ``window``: (x, sfreq, band). ``model``: (x, freqs,
+        Settings, fit), of which fit() gives the `fit_var` of all channels, fitted once.
     symmetry : str
         Of a matrix c. ``symmetric``: c[y, x] = c[x, y]; ``antisymmetric``: -c[x, y]; ``complementary``:
         1 - c[x, y]; ``directed``: another value; ``diagonal``: 0, the diagonal carries the values;
@@ -145,15 +147,15 @@ def _shape(x: Tensor, sfreq: float, band: Band) -> Tensor:
     return spectral_correlation(x, sfreq=sfreq, band=band)
 
 
-def _granger(x: Tensor, freqs: tuple[float, ...], settings: Settings) -> Tensor:
+def _granger(x: Tensor, freqs: tuple[float, ...], settings: Settings, fit: Fit) -> Tensor:
     return spectral_granger(x, order=settings.order or 1, freqs=freqs, sfreq=settings.sfreq)
 
 
 def _of_model(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """DTF or PDC, the generalised ones, whatever the gains; without what a channel does to itself."""
 
-    def compute(x: Tensor, freqs: tuple[float, ...], settings: Settings) -> Tensor:
-        coefficients, noise = fit_var(x, order=settings.order or 1)
+    def compute(x: Tensor, freqs: tuple[float, ...], settings: Settings, fit: Fit) -> Tensor:
+        coefficients, noise = fit()
         values: Tensor = function(coefficients, noise, freqs=freqs, sfreq=settings.sfreq)
         eye = torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
         return values.masked_fill(eye, 0.0)

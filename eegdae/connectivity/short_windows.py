@@ -38,6 +38,7 @@ def check_cycles(
     n_times: int,
     measures: Sequence[str] = ("plv",),
     freqs: Sequence[float] | None = None,
+    estimator: str = "hilbert",
 ) -> list[str]:
     """Warn of bands with fewer than six cycles or a B T under 10 in a window, one line for all bands.
 
@@ -57,6 +58,8 @@ def check_cycles(
         What is computed; B T matters to those of `BIASED` only.
     freqs : sequence of float, optional
         Single frequencies, Hz.
+    estimator : str
+        How bands are taken out; a floor is named for the two of Hilbert, for which there is a formula.
 
     Returns
     -------
@@ -71,7 +74,8 @@ def check_cycles(
     seconds = n_times / sfreq
     lines = []
     if bands is not None:
-        checked = check_bands(bands, sfreq=sfreq, n_times=n_times)
+        in_window = estimator in ("hilbert", "filter_hilbert")
+        checked = check_bands(bands, sfreq=sfreq, n_times=n_times, min_bins=int(in_window))
         biased = [measure for measure in measures if measure in BIASED]
         slow = {
             name: lo * seconds
@@ -89,7 +93,7 @@ def check_cycles(
             said.append(f"fewer than {MIN_CYCLES} cycles of {counted}")
         if few:
             counted = ", ".join(f"{name} ({bt})" for name, bt in few.items())
-            floors = ", of ".join(_floor(measure, min(few.values())) for measure in biased)
+            floors = ", of ".join(_floor(measure, min(few.values()), known=in_window) for measure in biased)
             said.append(f"BT below {MIN_BT} in {counted}: floor of {floors}")
         if said:
             mend = ", subtract the floor" if few else ""
@@ -109,8 +113,8 @@ def check_cycles(
     return lines
 
 
-def _floor(measure: str, bt: int) -> str:
+def _floor(measure: str, bt: int, *, known: bool) -> str:
     """Name a measure with its floor in flat noise, where a formula gives it."""
-    if measure in HILBERT_MEASURES:
+    if known and bt and measure in HILBERT_MEASURES:
         return f"{measure} up to {hilbert_moments(measure, bt).mean:.2f}"
     return f"{measure} above 0"

@@ -367,3 +367,10 @@ def test_integers_and_read_only_input(name):
     np.testing.assert_allclose(
         call(x, name, "hilbert"), call(x.astype(np.float64), name, "hilbert"), rtol=2e-4, atol=2e-5
     )
+
+
+def test_directed_measures_together_are_what_each_is_alone():
+    x, names = noise(shape=(3, 4, 256)), ["dtf", "granger", "pdc"]
+    together = connectivity(x, sfreq=128, bands=BANDS, measures=names, order=3)
+    for k, name in enumerate(names):
+        assert np.array_equal(together[:, k], call(x, name, "hilbert")[:, 0])

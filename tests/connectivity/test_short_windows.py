@@ -100,3 +100,11 @@ def test_the_warning_points_at_who_called_the_function_that_checks():
 def test_a_band_that_the_window_cannot_have():
     with pytest.raises(EegdaeError, match=r"bands\.b: .* above half"):
         check_cycles({"b": (8, 80)}, sfreq=128, n_times=128)
+
+
+@pytest.mark.parametrize("estimator", ["morlet", "multitaper", "welch"])
+def test_bands_of_frequencies_are_warned_for_too_without_a_formula_for_their_floor(estimator):
+    assert lines({"alpha": (8, 13), "ten": (10.1, 10.4)}, measures=["plv"], estimator=estimator) == [
+        "windows of 1 s: BT below 10 in alpha (6), ten (0): floor of plv above 0; lengthen the windows, "
+        "subtract the floor or leave bands out"
+    ]
