@@ -204,13 +204,11 @@ def connectivity(
     bias = _floor(floor, x, settings, n_times=length, source=source)
     size = _block_size(first, settings, n_chans=n_chans, n_times=length, budget=budget)
     blocks: list[Tensor] = []
-    with opened(out, shape=result_shape, dtype=_numpy_dtype(first)) as write:
-        bar = tqdm(
-            total=n_windows,
-            unit="window",
-            desc="connectivity",
-            disable=write is None or not sys.stderr.isatty(),
-        )
+    shown = out is not None and sys.stderr.isatty()
+    with (
+        opened(out, shape=result_shape, dtype=_numpy_dtype(first)) as write,
+        tqdm(total=n_windows, unit="window", desc="connectivity", disable=not shown) as bar,
+    ):
         for start in range(0, n_windows, size):
             stop = min(start + size, n_windows)
             block, _ = as_tensor(x[start:stop] if source is None else source.windows(start, stop), name="x")
@@ -224,7 +222,6 @@ def connectivity(
                 write(start, values.detach().cpu().numpy())
                 release(x)
             bar.update(stop - start)
-        bar.close()
     if out is not None:
         return cast(Signals, np.load(out, mmap_mode="r") if isinstance(out, str | Path) else out)
     return cast(Signals, restore(torch.cat(blocks) if blocks else first.new_zeros(result_shape)))
