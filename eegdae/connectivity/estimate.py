@@ -18,14 +18,14 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.autoregressive import fit_var
 from eegdae.connectivity.bands import band_bins
-from eegdae.connectivity.floors import NoiseFloor, noise_floor, subtract_floor
+from eegdae.connectivity.floors import SURROGATES, NoiseFloor, noise_floor, subtract_floor
 from eegdae.connectivity.memory import memory_budget, release
 from eegdae.connectivity.output import opened
 from eegdae.connectivity.recording import FilteredRecording
 from eegdae.connectivity.settings import Settings, check_settings
 from eegdae.connectivity.short_windows import check_cycles
 from eegdae.connectivity.spectra import spectra_of
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, did_you_mean
 
 Signals = TypeVar("Signals", NDArray[Any], Tensor)
 
@@ -156,6 +156,8 @@ def connectivity(
     ``ppc`` are of segments, so they come from ``welch``. ``dtf`` and ``pdc`` are the generalised ones. The
     formula of each stands in the function of its name.
     """
+    if not isinstance(x, np.ndarray | Tensor):
+        raise EegdaeError(f"x: a {type(x).__name__}; give an ndarray or a tensor")
     source: FilteredRecording | None = None
     if estimator == "filter_hilbert":
         source = FilteredRecording(x, starts=starts, n_times=n_times)
@@ -335,6 +337,10 @@ def _floor(
     """The floor of these windows, estimated if it is not given."""
     if floor is None or isinstance(floor, NoiseFloor):
         return floor
+    if floor not in (*SURROGATES, "closed_form"):
+        raise EegdaeError(
+            f"floor: unknown way {floor!r}; {did_you_mean(str(floor), [*SURROGATES, 'closed_form'])}"
+        )
     if source is not None:
         raise EegdaeError(
             f"floor: {floor!r}; surrogates are made of windows, and these are cut after the filter; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
@@ -241,6 +241,8 @@ def check_measures(measures: Sequence[str], *, n_chans: int) -> tuple[str, ...]:
     """
     if isinstance(measures, str):
         raise EegdaeError(f"measures: {measures!r} is one string; give a list of names: [{measures}]")
+    if not isinstance(measures, Iterable):
+        raise EegdaeError(f"measures: {measures!r}; give a list of names, such as [plv]")
     names = tuple(measures)
     if not names:
         raise EegdaeError("measures: the list is empty; name at least one measure")
