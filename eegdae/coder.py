@@ -14,7 +14,7 @@ from torch import Tensor
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.models import CodeClassifier, PassThrough, ViewStacks, stack_from_config
 from eegdae.recordings.recording import reference_name
 from eegdae.scaling import Alignment, Scaler
 from eegdae.tangent_space import TangentSpace
@@ -31,7 +31,7 @@ class CodeModel:
         What the stacks look at, in the order of their codes.
     scalers : mapping of str to Scaler
         By view.
-    stacks : mapping of str to StackedAutoencoder
+    stacks : ViewStacks
         By view.
     sfreq : float
         Sampling rate in hertz that windows must have.
@@ -55,7 +55,7 @@ class CodeModel:
 
     views: tuple[View, ...]
     scalers: Mapping[str, Scaler]
-    stacks: Mapping[str, StackedAutoencoder]
+    stacks: ViewStacks
     sfreq: float
     n_times: int
     ch_names: tuple[str, ...]
@@ -71,7 +71,7 @@ class CodeModel:
     @property
     def n_codes(self) -> int:
         """Width of the code, all views side by side."""
-        return sum(stack.n_codes for stack in self.stacks.values())
+        return self.stacks.n_codes
 
     def transform(self, windows: Windows) -> NDArray[np.float32]:
         """Codes of windows.
@@ -93,8 +93,8 @@ class CodeModel:
         """
         scaled = self.scaled(windows)
         with torch.inference_mode():
-            codes = [self.stacks[view.name].encode(scaled[view.name]) for view in self.views]
-        return np.ascontiguousarray(torch.cat(codes, 1).numpy(), dtype=np.float32)
+            codes = self.stacks.encode(scaled)
+        return np.ascontiguousarray(codes.numpy(), dtype=np.float32)
 
     def reconstruct(self, windows: Windows) -> dict[str, NDArray[np.floating[Any]]]:
         """Features of windows as the network gives them back, in the unit of the features.
@@ -287,7 +287,7 @@ class CodeModel:
         )
         stacks = {}
         for name, part in state["stacks"].items():
-            stack = StackedAutoencoder(**part["config"])
+            stack = stack_from_config(part["config"])
             stack.load_state_dict(part["state"])
             stacks[name] = stack.requires_grad_(False).eval()
         names = {view.name for view in views}
@@ -305,7 +305,7 @@ class CodeModel:
             laplacian=bool(state.get("laplacian", False)),
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
-            stacks=stacks,
+            stacks=ViewStacks(stacks),
             sfreq=float(state["sfreq"]),
             n_times=int(state["n_times"]),
             ch_names=tuple(state["ch_names"]),

@@ -25,6 +25,7 @@ from eegdae.connectivity import (
 from eegdae.connectivity.covariance import COVARIANCES
 from eegdae.connectivity.tangent import METRICS
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.layout import Layout
 from eegdae.tangent_space import MOST_COMPONENTS, TangentSpace, from_entries, to_entries
 from eegdae.windows import Windows
 
@@ -161,6 +162,29 @@ class View:
     def n_groups(self, n_chans: int) -> int | None:
         """Blocks of features that share one scale: the channels of raw windows; None = each its own."""
         return n_chans if self.is_raw else None
+
+    def layout(self, x: Tensor, *, n_chans: int, sfreq: float | None = None) -> Layout:
+        """What a stack may know of its input.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n_rows, n_features)
+            Of `project`.
+        n_chans : int
+            Channels of the windows.
+        sfreq : float or None
+            Their sampling rate in hertz.
+
+        Returns
+        -------
+        Layout
+            Of a row of ``x``; tangent vectors belong to no channels.
+        """
+        if self.is_raw:
+            return Layout("signals", (n_chans, x.shape[1] // n_chans), sfreq)
+        if self.is_tangent:
+            return Layout.rows(x.shape[1])
+        return Layout("matrices", (len(self.entries), n_chans, n_chans), measure=self.measure)
 
     def features(self, windows: Windows) -> Tensor:
         """Features of windows; a window's do not depend on the others.

@@ -108,10 +108,13 @@ class Keys:
         The stream of this seed, fold, stage and epoch.
     rows : Tensor of int64, shape (n_rows,)
         Row numbers of the batch, counted over the whole data set.
+    progress : float
+        How far the stage is: 0 in its first epoch, 1 in its last.
     """
 
     stream: Stream
     rows: Tensor
+    progress: float = 1.0
 
     def normal(self, purpose: str, n_features: int) -> Tensor:
         """Standard normal numbers, shape (n_rows, n_features)."""

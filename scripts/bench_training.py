@@ -39,7 +39,7 @@ def autoencoder(n_in: int, n_out: int) -> nn.Sequential:
 
 def ours(x: Tensor, n_out: int) -> None:
     """Train one stage by ``fit_many``."""
-    schedule = Schedule("greedy", EPOCHS, 0, BATCH_SIZE, "mse", Optimizer("Adam", {"lr": LR}))
+    schedule = Schedule("greedy", EPOCHS, 0, BATCH_SIZE, Optimizer("Adam", {"lr": LR}))
     fit_many([FitSpec(x, torch.arange(len(x)), (n_out,), Gaussian(), LEVEL, schedule)])
 
 

@@ -9,7 +9,7 @@ from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.features import View, compute_views
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
 from eegdae.randomness import Stream
 from eegdae.scaling import Alignment, Scaler
 from eegdae.windows import Windows
@@ -26,12 +26,14 @@ def windows(n=8, **changes):
 
 def model(head="logistic", **changes):
     features = compute_views(windows(), VIEWS)
-    stacks = {
-        "raw": StackedAutoencoder(192, hidden=(5, 2), activation="tanh", code_activation="linear").reset(
-            Stream(0)
-        ),
-        "power": StackedAutoencoder(3, hidden=(2,), code_activation="linear").reset(Stream(1)),
-    }
+    stacks = ViewStacks(
+        {
+            "raw": StackedAutoencoder(192, hidden=(5, 2), activation="tanh", code_activation="linear").reset(
+                Stream(0)
+            ),
+            "power": StackedAutoencoder(3, hidden=(2,), code_activation="linear").reset(Stream(1)),
+        }
+    )
     scalers = {
         "raw": Scaler.fit(features["raw"], "standard", n_groups=3),
         "power": Scaler.fit(features["power"], "minmax"),
@@ -108,12 +110,14 @@ def tangent_model(**changes):
     w = windows(40)
     spaces = {view.name: view.fit_projection(view.features(w), 3) for view in views}
     v = {view.name: spaces[view.name].transform(view.features(w)) for view in views}
-    stacks = {
-        name: StackedAutoencoder(x.shape[1], hidden=(2,), code_activation="linear")
-        .reset(Stream(1))
-        .requires_grad_(False)
-        for name, x in v.items()
-    }
+    stacks = ViewStacks(
+        {
+            name: StackedAutoencoder(x.shape[1], hidden=(2,), code_activation="linear")
+            .reset(Stream(1))
+            .requires_grad_(False)
+            for name, x in v.items()
+        }
+    )
     scalers = {name: Scaler.fit(x, "standard") for name, x in v.items()}
     return CodeModel(views, scalers, stacks, 64.0, 64, NAMES, UNITS, projections=spaces, **changes)
 
@@ -200,7 +204,7 @@ def test_channels_in_another_order_give_the_same_codes(order):
 def test_missing_samples_follow_their_channel_and_do_not_count():
     mask = np.random.default_rng(3).random((8, 3, 64)) > 0.2
     m = model()
-    raw_only = dataclasses.replace(m, views=VIEWS[:1], stacks={"raw": m.stacks["raw"]})
+    raw_only = dataclasses.replace(m, views=VIEWS[:1], stacks=ViewStacks({"raw": m.stacks["raw"]}))
     a, b = windows(mask=mask), windows(mask=mask)
     b.x[~mask] = 55.0
     codes = raw_only.transform(a)

@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from eegdae.corruption import Corruption, Gaussian, Masking, SaltAndPepper
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.models import StackedAutoencoder
-from eegdae.training import FitSpec, Optimizer, Schedule, fit_many
+from eegdae.models import stack_from_config
+from eegdae.training import FitSpec, Objective, Optimizer, Schedule, fit_many
 
 CORRUPTIONS: dict[str, type[Corruption]] = {
     "gaussian": Gaussian,
@@ -157,9 +157,9 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
                 epochs=_as_int(self.epochs),
                 joint_epochs=_as_int(self.joint_epochs),
                 batch_size=_as_int(self.batch_size),
-                loss=self.loss,
                 optimizer=Optimizer(self.optimizer, {"lr": self.lr}),
             ),
+            objective=Objective(self.loss),
             seed=self.seed_,
             network={"activation": self.activation, "code_activation": self.code_activation},
         )
@@ -308,7 +308,7 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         super().__setstate__(state)
         if network:
             config, weights = network
-            model = StackedAutoencoder(**config)
+            model = stack_from_config(config)
             model.load_state_dict({name: torch.from_numpy(np.array(w)) for name, w in weights.items()})
             self.model_ = model.requires_grad_(False).eval()
 

@@ -18,7 +18,7 @@ from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.features import View
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
 from eegdae.scaling import Alignment, Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
@@ -54,8 +54,8 @@ class Fitted:
         By view, of those views that have one.
     scalers : mapping of str to Scaler
         By view.
-    stacks : mapping
-        ``{"codes": {view: stack}, "autoencoder": ..., "random_encoder": ...}``.
+    stacks : mapping of str to ViewStacks
+        By model: ``codes``, ``autoencoder``, ``random_encoder``.
     history : list of dict
         The loss of every epoch.
     features : mapping of str to Tensor, shape (n_rows, n_features)
@@ -65,7 +65,7 @@ class Fitted:
 
     projections: Mapping[str, TangentSpace]
     scalers: Mapping[str, Scaler]
-    stacks: Mapping[str, Mapping[str, StackedAutoencoder]]
+    stacks: Mapping[str, ViewStacks]
     history: list[dict[str, Any]]
     features: Mapping[str, Tensor]
 
@@ -150,6 +150,9 @@ def fit_models(
             view=view.name,
             observed=observed,
             network=recipe.network,
+            layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
+            objective=recipe.objective,
+            level_schedule=recipe.level_schedule,
         )
         specs.append(spec)
         if compare:
@@ -157,10 +160,11 @@ def fit_models(
                 specs.append(replace(spec, level=0.0, name="autoencoder"))
             untrained = replace(recipe.schedule, pretrain="none")
             specs.append(replace(spec, schedule=untrained, name="random_encoder"))
-    stacks: dict[str, dict[str, StackedAutoencoder]] = {}
+    by_model: dict[str, dict[str, StackedAutoencoder]] = {}
     results = fit_many(specs, checkpoints=checkpoints)
     for result in results:
-        stacks.setdefault(result.spec.name, {})[result.spec.view] = result.model
+        by_model.setdefault(result.spec.name, {})[result.spec.view] = result.model
+    stacks = {model: ViewStacks(views) for model, views in by_model.items()}
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
     history = [row for result in results for row in result.history]
@@ -327,15 +331,16 @@ def reconstruct(
             key=(recipe.seed, fold, view.name),
             observed_train=data.observed_of(view, train),
             observed=data.observed_of(view, test),
+            layout=view.layout(scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq),
         )
         for view in recipe.views
     }
 
 
-def encode(stacks: Mapping[str, StackedAutoencoder], scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
+def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
     """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
     with torch.inference_mode():
-        return torch.cat([stacks[view].encode(x) for view, x in scaled.items()], 1).numpy()
+        return stacks.encode(scaled).numpy()
 
 
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
@@ -353,7 +358,7 @@ def _finetune_spec(
     data: Data,
     views: Mapping[str, Tensor],
     rows: NDArray[np.int64],
-    stacks: Mapping[str, StackedAutoencoder],
+    stacks: ViewStacks,
     recipe: Recipe,
     fold: int,
     name: str,
@@ -367,6 +372,10 @@ def _finetune_spec(
         n_outputs=data.n_classes,
         corruption=recipe.corruption,
         level=how.level,
+        layouts={
+            view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)
+            for view in recipe.views
+        },
         width=how.width,
         dropout=how.dropout,
         epochs=how.epochs,

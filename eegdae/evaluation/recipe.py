@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eegdae.corruption import Corruption
+from eegdae.corruption import Corruption, LevelSchedule
 from eegdae.features import View
-from eegdae.training import Optimizer, Schedule
+from eegdae.training import Objective, Optimizer, Schedule
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Recipe:
         Widths of a stack whose view has none of its own.
     scaler : str
         See `Scaler`.
-    corruption, level, schedule, network
+    corruption, level, schedule, network, objective, level_schedule
         See `FitSpec`.
     head : HeadSpec
         What judges.
@@ -88,12 +88,14 @@ class Recipe:
     corruption: Corruption
     level: float
     schedule: Schedule
-    network: Mapping[str, str]
+    network: Mapping[str, Any]
     head: HeadSpec
     finetune: FinetuneSpec | None = None
     seed: int = 0
     alignment: str = "none"
     baselines: tuple[str, ...] = ()
+    objective: Objective = field(default_factory=Objective)
+    level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,8 @@ class Data:
     groups : mapping of str to ndarray of str, shape (n_rows,)
         Of `eegdae.evaluation.splits.group_labels`, by column; needed only where something is aligned, or
         chosen inside the training rows.
+    sfreq : float or None
+        Sampling rate of the raw view, in hertz.
     extra : mapping of str to Tensor, shape (n_rows, n_inputs)
         Further representations to judge as they are, standardised like all others.
     """
@@ -123,6 +127,7 @@ class Data:
     n_chans: int
     observed: Tensor | None = None
     groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    sfreq: float | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     def observed_of(self, view: View, rows: NDArray[np.int64] | None = None) -> Tensor | None:

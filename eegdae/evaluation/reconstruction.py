@@ -12,6 +12,7 @@ from torch import Tensor
 
 from eegdae.corruption import Corruption
 from eegdae.evaluation.baselines import fit_pca
+from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder
 from eegdae.randomness import Keys, Stream
 
@@ -52,6 +53,7 @@ def compare_reconstructions(
     key: tuple[int | str, ...],
     observed_train: Tensor | None = None,
     observed: Tensor | None = None,
+    layout: Layout | None = None,
     n_shown: int = 24,
 ) -> Reconstruction:
     """Corrupt test rows once and bring them back by network and by PCA.
@@ -70,6 +72,8 @@ def compare_reconstructions(
         (seed, fold, view).
     observed_train, observed : Tensor of bool or None, shape of ``train`` and of ``test``
         Entries that count.
+    layout : Layout or None
+        What the features stand for.
     n_shown : int
         Rows to keep, spread evenly.
 
@@ -79,7 +83,7 @@ def compare_reconstructions(
         Errors over all test rows.
     """
     keys = Keys(Stream(*key, "test"), torch.from_numpy(rows))
-    corrupted, _ = corruption.fitted(train, observed_train).corrupt(
+    corrupted, _ = corruption.fitted(train, observed_train, layout=layout).corrupt(
         test, level=level, keys=keys, observed=observed
     )
     n_codes = next(iter(stacks.values())).n_codes

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from eegdae.models.classifier import CodeClassifier
 from eegdae.models.losses import LOSSES, bce, cross_entropy, mse
-from eegdae.models.stack import ACTIVATIONS, DenseLayer, PassThrough, StackedAutoencoder
+from eegdae.models.stack import (
+    ACTIVATIONS,
+    DenseLayer,
+    PassThrough,
+    StackedAutoencoder,
+    new_stack,
+    stack_from_config,
+)
+from eegdae.models.view_stacks import ViewStacks
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,7 +21,10 @@ __all__ = [
     "DenseLayer",
     "PassThrough",
     "StackedAutoencoder",
+    "ViewStacks",
     "bce",
     "cross_entropy",
     "mse",
+    "new_stack",
+    "stack_from_config",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from eegdae.errors import EegdaeError
 from eegdae.models.stack import PassThrough, StackedAutoencoder, new_linear
+from eegdae.models.view_stacks import ViewStacks
 from eegdae.randomness import Stream
 
 
@@ -18,7 +19,7 @@ class CodeClassifier(nn.Module):
 
     Parameters
     ----------
-    encoders : mapping of str to StackedAutoencoder or PassThrough
+    encoders : ViewStacks, or mapping of str to StackedAutoencoder or PassThrough
         One a view; only their encoding half is used.
     n_outputs : int
         Number of classes.
@@ -42,8 +43,8 @@ class CodeClassifier(nn.Module):
         if not 0.0 <= dropout < 1.0:
             raise EegdaeError(f"head.dropout={dropout}: must be 0 or more and less than 1")
         self.dropout = dropout
-        self.encoders = nn.ModuleDict(dict(encoders))
-        n_codes = sum(stack.n_codes for stack in encoders.values())
+        self.encoders = encoders if isinstance(encoders, ViewStacks) else ViewStacks(encoders)
+        n_codes = self.encoders.n_codes
         widths = [n_codes, width, n_outputs] if width else [n_codes, n_outputs]
         self.register_buffer("code_mean", torch.zeros(n_codes))
         self.register_buffer("code_sd", torch.ones(n_codes))
@@ -68,7 +69,7 @@ class CodeClassifier(nn.Module):
 
     def codes(self, views: Mapping[str, Tensor]) -> Tensor:
         """Codes of all views side by side: {view: (n_rows, n_features)} -> (n_rows, n_codes)."""
-        return torch.cat([stack.encode(views[name]) for name, stack in self.encoders.items()], -1)  # type: ignore[operator]
+        return self.encoders.encode(views)
 
     def forward(self, views: Mapping[str, Tensor], keep: Tensor | None = None) -> Tensor:
         """Class scores before the softmax.

@@ -6,13 +6,14 @@ the clean codes of the layers below; the joint pass trains the whole `StackedAut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.layout import Layout
 from eegdae.randomness import Stream
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -163,6 +164,36 @@ class StackedAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruction of ``x``: (..., n_features) -> (..., n_features)."""
         return self.decode(self.encode(x))
+
+
+def new_stack(layout: Layout, *, hidden: Sequence[int], **options: Any) -> StackedAutoencoder:
+    """Make the stack that a configuration describes, its weights yet to be drawn.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of a row of its input.
+    hidden : sequence of int
+        Widths of the layers; the last is the number of codes.
+    **options
+        Of `StackedAutoencoder`.
+
+    Returns
+    -------
+    StackedAutoencoder
+        ``stack_from_config(stack.config)`` makes another one like it.
+
+    Raises
+    ------
+    EegdaeError
+        If an option is not possible.
+    """
+    return StackedAutoencoder(layout.n_features, hidden=hidden, **options)
+
+
+def stack_from_config(config: Mapping[str, Any]) -> StackedAutoencoder:
+    """Make a stack from its ``config``: plain data, as a checkpoint keeps it."""
+    return StackedAutoencoder(**config)
 
 
 class PassThrough(nn.Module):

@@ -83,6 +83,7 @@ def make_data(windows: Windows, settings: Settings) -> Data:
         n_chans=windows.n_chans,
         observed=observed_features(windows),
         groups={by: group_labels(windows.metadata, by) for by in GROUP_COLUMNS},
+        sfreq=windows.sfreq,
         extra=extra,
     )
 

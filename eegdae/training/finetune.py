@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError
+from eegdae.layout import Layout
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy
 from eegdae.randomness import Keys, Stream
 from eegdae.training.stage import Batch, CheckpointStore, Optimizer, Stage, run_stage
@@ -38,6 +39,8 @@ class ClassifierSpec:
         Fine-tune the encoders with the head.
     corruption, level
         Noise on the input while the encoders are trained; None or 0 for none.
+    layouts : mapping of str to Layout
+        What the features of a view stand for, where it is known.
     width, dropout
         Of the head, see `CodeClassifier`.
     epochs, batch_size, optimizer
@@ -54,6 +57,7 @@ class ClassifierSpec:
     train_encoder: bool = True
     corruption: Corruption | None = None
     level: float = 0.0
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
     width: int = 0
     dropout: float = 0.0
     epochs: int = 20
@@ -101,8 +105,9 @@ def fit_classifier(
         raise EegdaeError(f"head: training rows a class are {counts.int().tolist()}; each needs one or more")
     if spec.corruption:
         spec.corruption.check_level(spec.level, "finetune.level")
-    encoders = {view: copy.deepcopy(stack) for view, stack in spec.encoders.items()}
-    model = CodeClassifier(encoders, n_outputs=spec.n_outputs, width=spec.width, dropout=spec.dropout)
+    model = CodeClassifier(
+        copy.deepcopy(spec.encoders), n_outputs=spec.n_outputs, width=spec.width, dropout=spec.dropout
+    )
     model.reset_head(Stream(spec.seed, spec.fold, spec.name))
     with torch.no_grad():
         model.fit_code_scale(spec.views)
@@ -110,7 +115,9 @@ def fit_classifier(
         trained = name.startswith("head") or (spec.train_encoder and ".encoder." in name)
         parameter.requires_grad_(trained)
     corruptions = {
-        view: spec.corruption.fitted(x) for view, x in spec.views.items() if spec.corruption and spec.level
+        view: spec.corruption.fitted(x, layout=spec.layouts.get(view))
+        for view, x in spec.views.items()
+        if spec.corruption and spec.level
     }
     skeleton = copy.deepcopy(model)
     weight = len(spec.target) / (len(counts) * counts)

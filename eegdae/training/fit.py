@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from eegdae.corruption import Corruption
+from eegdae.corruption import Corruption, LevelSchedule
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.models import LOSSES, StackedAutoencoder
+from eegdae.layout import Layout
+from eegdae.models import StackedAutoencoder, new_stack
 from eegdae.models.losses import check_unit_interval
-from eegdae.randomness import Keys, Stream
-from eegdae.training.stage import Batch, CheckpointStore, Loss, Optimizer, Stage, run_stage
+from eegdae.randomness import Stream
+from eegdae.training.objective import Objective, denoising_loss
+from eegdae.training.stage import CheckpointStore, Optimizer, Stage, run_stage
 
 PRETRAIN = ("greedy_then_joint", "greedy", "joint", "none")
 
@@ -35,8 +36,6 @@ class Schedule:
         Of the joint pass.
     batch_size : int
         Rows a step.
-    loss : str
-        ``mse`` or ``bce``; stages on the codes of a layer below use ``bce`` only where those are sigmoids.
     optimizer : Optimizer
         Started anew in each stage.
     checkpoint_seconds : float
@@ -47,7 +46,6 @@ class Schedule:
     epochs: int = 20
     joint_epochs: int = 20
     batch_size: int = 128
-    loss: str = "mse"
     optimizer: Optimizer = field(default_factory=Optimizer)
     checkpoint_seconds: float = 1.0
 
@@ -56,8 +54,6 @@ class Schedule:
             raise EegdaeError(
                 f"pretrain={self.pretrain!r}: no such schedule; {did_you_mean(self.pretrain, PRETRAIN)}"
             )
-        if self.loss not in LOSSES:
-            raise EegdaeError(f"loss={self.loss!r}: no such loss; {did_you_mean(self.loss, LOSSES)}")
         for key, value, low in (
             ("pretrain.epochs", self.epochs, 0),
             ("pretrain.joint_epochs", self.joint_epochs, 0),
@@ -92,7 +88,13 @@ class FitSpec:
     observed : Tensor of bool or None, shape (n_rows, n_features)
         True where ``x`` was observed; the others count in no loss.
     network : mapping
-        Further options of `StackedAutoencoder`.
+        Further options of `new_stack`.
+    layout : Layout or None
+        What the features stand for; None = nothing is known.
+    objective : Objective
+        What is minimised.
+    level_schedule : LevelSchedule
+        How the level changes during each stage.
     """
 
     x: Tensor
@@ -106,7 +108,10 @@ class FitSpec:
     view: str = "x"
     name: str = "codes"
     observed: Tensor | None = None
-    network: Mapping[str, str] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    layout: Layout | None = None
+    objective: Objective = field(default_factory=Objective)
+    level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
 
     @property
     def key(self) -> str:
@@ -131,35 +136,6 @@ class FitResult:
     spec: FitSpec
     model: StackedAutoencoder
     history: list[dict[str, Any]]
-
-
-def denoising_loss(module: nn.Module, corruption: Corruption, level: float | Tensor, loss: str) -> Loss:
-    """Build the pure loss of a denoising autoencoder: reconstruct the clean batch from its corrupted copy.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Its forward pass reconstructs; its own parameters are not used.
-    corruption : Corruption
-        Fitted on the clean training input of the module.
-    level : float or Tensor
-        How much of it.
-    loss : str
-        Name in `LOSSES`.
-
-    Returns
-    -------
-    callable
-        ``loss(params, batch, keys)``; the batch holds ``x`` and, where entries are missing, ``observed``.
-    """
-    criterion = LOSSES[loss]
-
-    def pure(params: Mapping[str, Tensor], batch: Batch, keys: Keys) -> Tensor:
-        observed = batch.get("observed")
-        corrupted, _ = corruption.corrupt(batch["x"], level=level, keys=keys, observed=observed)
-        return criterion(functional_call(module, dict(params), (corrupted,)), batch["x"], observed)
-
-    return pure
 
 
 def fit_many(specs: Sequence[FitSpec], *, checkpoints: CheckpointStore | None = None) -> list[FitResult]:
@@ -194,10 +170,10 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
     if spec.observed is not None:
         # what was not observed would still reach the network as input
         spec = replace(spec, x=spec.x.masked_fill(~spec.observed, 0.0))
-    if spec.schedule.loss == "bce":
+    if spec.objective.loss == "bce":
         check_unit_interval(spec.x, f"view {spec.view!r}")
-    network = {**spec.network, **({"output": "sigmoid"} if spec.schedule.loss == "bce" else {})}
-    stack = StackedAutoencoder(spec.x.shape[1], hidden=spec.hidden, **network)
+    network = {**spec.network, **({"output": "sigmoid"} if spec.objective.loss == "bce" else {})}
+    stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **network)
     stack.reset(Stream(spec.seed, spec.fold, spec.view))
     state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
     if "stack" in state:
@@ -238,7 +214,8 @@ def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
     observed = spec.observed
     if name == "joint":
         module: nn.Module = stack
-        x, loss, epochs = spec.x, spec.schedule.loss, spec.schedule.joint_epochs
+        x, objective, epochs = spec.x, spec.objective, spec.schedule.joint_epochs
+        corruption, layout = spec.corruption, spec.layout
     else:
         k = int(name.split()[1]) - 1
         module = stack.layers[k]
@@ -247,13 +224,21 @@ def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
         # a code has no missing entries, and only sigmoids are probabilities
         observed = observed if k == 0 else None
         is_probability = k == 0 or stack.config["activation"] == "sigmoid"
-        loss, epochs = (spec.schedule.loss if is_probability else "mse"), spec.schedule.epochs
+        objective = spec.objective if is_probability else replace(spec.objective, loss="mse")
+        epochs = spec.schedule.epochs
+        corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)
     data = {"x": x} if observed is None else {"x": x, "observed": observed}
     skeleton = copy.deepcopy(module).requires_grad_(False)
     return Stage(
         name=name,
         module=module,
-        loss=denoising_loss(skeleton, spec.corruption.fitted(x, observed), spec.level, loss),
+        loss=denoising_loss(
+            skeleton,
+            corruption.fitted(x, observed, layout=layout),
+            spec.level,
+            objective,
+            schedule=spec.level_schedule,
+        ),
         data=data,
         rows=spec.rows,
         epochs=epochs,

@@ -146,6 +146,7 @@ class StageModule(pl.LightningModule):
         self._order = torch.empty(0, dtype=torch.int64)
         self._stream = Stream()
         self._params: dict[str, Tensor] = {}
+        self._progress = 0.0
         # Lightning's own loop costs as much as the arithmetic of a small layer, so it hands over blocks of
         # batches and the steps inside a block are taken here
         self.automatic_optimization = False
@@ -168,6 +169,7 @@ class StageModule(pl.LightningModule):
         self._order = self._stream.permutation("order", len(self.stage.rows))
         self._total = torch.zeros((), device=self.device)
         self._params = dict(self.trained.named_parameters())
+        self._progress = self.epochs_done / max(1, self.stage.epochs - 1)
 
     def training_step(self, block: int, batch_idx: int) -> None:
         """Take one step for each batch of a block, given by its number: the rows are at hand already."""
@@ -178,7 +180,8 @@ class StageModule(pl.LightningModule):
             columns = {
                 name: column.index_select(0, at).to(self.device) for name, column in stage.data.items()
             }
-            loss = stage.loss(self._params, columns, Keys(self._stream, stage.rows.index_select(0, at)))
+            keys = Keys(self._stream, stage.rows.index_select(0, at), self._progress)
+            loss = stage.loss(self._params, columns, keys)
             optimizer.zero_grad()  # type: ignore[union-attr]
             self.manual_backward(loss)
             optimizer.step()  # type: ignore[union-attr]

@@ -28,7 +28,7 @@ POWER = torch.randn(N, 4, generator=G)
 SIGNALS = np.random.default_rng(1).normal(size=(N, 4, 100)) * np.geomspace(1, 8, 4)[:, None]
 SIGNALS = (SIGNALS + 0.5 * SIGNALS[:, ::-1]) * (1 + 0.3 * Y[:, None, None])
 RECIPE = Recipe(
-    views=(View("raw", "raw"), View("power", "power", hidden=(3,))),
+    views=(View("raw", "raw"), View("power", "power", {"slow": (1, 4), "fast": (4, 8)}, hidden=(3,))),
     hidden=(5, 2),
     scaler="standard",
     corruption=Gaussian(),

@@ -1,0 +1,83 @@
+"""``head``, ``finetune`` and ``baselines``: what judges codes, and what they are judged beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eegdae.errors import EegdaeError
+from eegdae.evaluation.judge import FinetuneSpec, HeadSpec
+from eegdae.features import View
+from eegdae.tasks.settings.checks import flag, known, needed, number, one_of, whole, without_target
+from eegdae.tasks.settings.training import read_optimizer
+from eegdae.training import Optimizer
+
+BASELINES = ("eigenvalue_ratio", "deviation")
+
+
+def read_head(config: Mapping[str, Any]) -> HeadSpec:
+    """Check ``head`` and ``optimizer`` of a configuration and build the head they describe.
+
+    Parameters
+    ----------
+    config : mapping
+        Plain Python with both keys.
+
+    Returns
+    -------
+    HeadSpec
+        What judges codes.
+
+    Raises
+    ------
+    EegdaeError
+        Names the key, the value and what is allowed.
+    """
+    optimizer = read_optimizer(config)
+    allowed = ("eegdae.evaluation.heads.LogisticHead", "eegdae.models.CodeClassifier")
+    node = without_target("head", config, allowed)
+    if config["head"]["_target_"] == allowed[0]:
+        known("head.", node, ("C", "max_iter"))
+        needed("head.", node, ("C", "max_iter"))
+        return HeadSpec(C=_penalties(node["C"]), max_iter=whole("head.max_iter", node["max_iter"], low=1))
+    known("head.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
+    return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
+
+
+def read_finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec | None:
+    """Check ``finetune`` and give how encoders are trained on with labels; None: not at all."""
+    node = dict(config["finetune"])
+    if not flag("finetune.enabled", node.pop("enabled", False)):
+        return None
+    known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
+    level = number("finetune.level", node.pop("level", None))
+    return FinetuneSpec(level=level, **_network_head("finetune", node, optimizer))
+
+
+def read_baselines(value: object, views: tuple[View, ...]) -> tuple[str, ...]:
+    """Check ``baselines``; the eigenvalue ratio is added where a view is of covariances."""
+    if not isinstance(value, list | tuple):
+        raise EegdaeError(f"baselines={value!r}: must be a list of {', '.join(BASELINES)}; [] for none")
+    named = tuple(one_of("baselines", name, BASELINES) for name in value)
+    # how a recording was cleaned shows in its covariance, and may tell its class
+    of_covariances = any(view.is_tangent or view.measure == "covariance" for view in views)
+    return ("eigenvalue_ratio", *named) if of_covariances and "eigenvalue_ratio" not in named else named
+
+
+def _penalties(value: object) -> tuple[float, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    found = tuple(number("head.C", one) for one in given)
+    if not found or min(found) <= 0 or max(found) == float("inf"):
+        raise EegdaeError(f"head.C={value!r}: must be a number above 0, or a list of them")
+    return found
+
+
+def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    needed(f"{key}.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
+    lr = number(f"{key}.lr", node.pop("lr"))
+    whole(f"{key}.epochs", node["epochs"], low=1)
+    whole(f"{key}.batch_size", node["batch_size"], low=1)
+    whole(f"{key}.width", node["width"], low=0)
+    if not 0 <= number(f"{key}.dropout", node["dropout"]) < 1:
+        raise EegdaeError(f"{key}.dropout={node['dropout']}: must be 0 or more and less than 1")
+    return {**node, "optimizer": Optimizer(optimizer.name, {**optimizer.options, "lr": lr})}
