@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
-from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
+from eegdae.evaluation.representations import encode, represent
 from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.features import View
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
@@ -254,21 +254,7 @@ def judge_fold(
     """
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
-    represented = {
-        name: (encode(fitted.stacks[name], train), encode(fitted.stacks[name], test))
-        for name in ("codes", "autoencoder", "random_encoder")
-    }
-    n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
-    wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
-    represented["raw"] = wide_train.numpy(), wide_test.numpy()
-    represented["pca"] = pca_codes(train, test, n_codes)
-    if len(recipe.views) > 1:
-        joint = fit_pca(wide_train, sum(n_codes.values()))
-        represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
-    if "deviation" in recipe.baselines:
-        represented["deviation"] = deviation(wide_train), deviation(wide_test)
-    for name, x in data.extra.items():
-        represented[name] = x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
+    represented = represent(data, fold, train, test, fitted.stacks, recipe)
 
     labelled = data.target[fold.train] >= 0
     rows, history, proba, penalties = fold.train[labelled], list(fitted.history), {}, {}
@@ -335,12 +321,6 @@ def reconstruct(
         )
         for view in recipe.views
     }
-
-
-def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
-    """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
-    with torch.inference_mode():
-        return stacks.encode(scaled).numpy()
 
 
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:

@@ -1,4 +1,4 @@
-"""``head``, ``finetune`` and ``baselines``: what judges codes, and what they are judged beside."""
+"""``head`` and ``finetune``: what judges codes, frozen or trained on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Any
 
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.judge import FinetuneSpec, HeadSpec
-from eegdae.features import View
-from eegdae.tasks.settings.checks import flag, known, needed, number, one_of, whole, without_target
+from eegdae.tasks.settings.checks import flag, known, needed, number, whole, without_target
 from eegdae.tasks.settings.training import read_optimizer
 from eegdae.training import Optimizer
-
-BASELINES = ("eigenvalue_ratio", "deviation")
 
 
 def read_head(config: Mapping[str, Any]) -> HeadSpec:
@@ -52,16 +49,6 @@ def read_finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSp
     known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
     level = number("finetune.level", node.pop("level", None))
     return FinetuneSpec(level=level, **_network_head("finetune", node, optimizer))
-
-
-def read_baselines(value: object, views: tuple[View, ...]) -> tuple[str, ...]:
-    """Check ``baselines``; the eigenvalue ratio is added where a view is of covariances."""
-    if not isinstance(value, list | tuple):
-        raise EegdaeError(f"baselines={value!r}: must be a list of {', '.join(BASELINES)}; [] for none")
-    named = tuple(one_of("baselines", name, BASELINES) for name in value)
-    # how a recording was cleaned shows in its covariance, and may tell its class
-    of_covariances = any(view.is_tangent or view.measure == "covariance" for view in views)
-    return ("eigenvalue_ratio", *named) if of_covariances and "eigenvalue_ratio" not in named else named
 
 
 def _penalties(value: object) -> tuple[float, ...]:

@@ -9,10 +9,11 @@ from typing import Any
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.judge import Recipe
 from eegdae.scaling import ALIGNMENTS, SCALERS
+from eegdae.tasks.settings.baselines import read_baselines
 from eegdae.tasks.settings.checks import flag, known, needed, number, one_of, whole
 from eegdae.tasks.settings.corruption import read_corruption
 from eegdae.tasks.settings.features import read_views
-from eegdae.tasks.settings.heads import read_baselines, read_finetune, read_head
+from eegdae.tasks.settings.heads import read_finetune, read_head
 from eegdae.tasks.settings.network import read_network
 from eegdae.tasks.settings.training import read_objective, read_optimizer, read_schedule
 from eegdae.tasks.targets import check_targets

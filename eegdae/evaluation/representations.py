@@ -1,0 +1,73 @@
+"""Every representation of a fold's rows: what the stacks make of them, and what that is judged beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
+from eegdae.evaluation.recipe import Data, Recipe
+from eegdae.evaluation.splits import Fold
+from eegdae.models import ViewStacks
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
+"""A representation of the training rows and of the test rows, each of shape (n_rows, n_inputs)."""
+
+ENCODERS = ("codes", "autoencoder", "random_encoder")
+"""Representations that are codes of a stack, in the order in which they are judged."""
+
+
+def represent(
+    data: Data,
+    fold: Fold,
+    train: Mapping[str, Tensor],
+    test: Mapping[str, Tensor],
+    stacks: Mapping[str, ViewStacks],
+    recipe: Recipe,
+) -> dict[str, Pair]:
+    """Represent the rows of a fold in every way that is judged.
+
+    Parameters
+    ----------
+    data : Data
+        All rows.
+    fold : Fold
+        Which to train on, which to test.
+    train, test : mapping of str to Tensor, shape (n_rows, n_features of the view)
+        Scaled rows, what the stacks take; whatever is fitted here is fitted on ``train`` alone.
+    stacks : mapping of str to ViewStacks
+        By model, fitted on the training rows.
+    recipe : Recipe
+        Which baselines.
+
+    Returns
+    -------
+    dict of str to (train, test)
+        By representation; those of fitted dimension have as many columns as the codes.
+    """
+    represented: dict[str, Pair] = {
+        name: (encode(stacks[name], train), encode(stacks[name], test)) for name in ENCODERS if name in stacks
+    }
+    n_codes = {view: stack.n_codes for view, stack in stacks["codes"].items()}
+    wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
+    represented["raw"] = wide_train.numpy(), wide_test.numpy()
+    represented["pca"] = pca_codes(train, test, n_codes)
+    if len(recipe.views) > 1:
+        joint = fit_pca(wide_train, sum(n_codes.values()))
+        represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
+    if "deviation" in recipe.baselines:
+        represented["deviation"] = deviation(wide_train), deviation(wide_test)
+    for name, x in data.extra.items():
+        represented[name] = x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
+    return represented
+
+
+def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
+    """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
+    with torch.inference_mode():
+        return stacks.encode(scaled).numpy()
