@@ -1,4 +1,4 @@
-"""What codes have to beat: the features themselves, principal components, and a known artefact."""
+"""What codes have to beat: principal components, marginalised codes, and known artefacts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from eegdae.errors import EegdaeError
+from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.windows import Windows
 
 
@@ -66,6 +67,42 @@ def pca_codes(
         scores[0].append(pca.transform(x.numpy()))
         scores[1].append(pca.transform(test[view].numpy()))
     return np.concatenate(scores[0], 1), np.concatenate(scores[1], 1)
+
+
+def msda_codes(
+    train: Mapping[str, Tensor],
+    test: Mapping[str, Tensor],
+    n_components: Mapping[str, int],
+    *,
+    n_layers: Mapping[str, int],
+    p: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Marginalised stacked denoising autoencoder view by view, brought to the dimension of the codes.
+
+    A marginalised layer keeps the dimension of its input, so what is judged is the principal components of
+    input and all layers side by side.
+
+    Parameters
+    ----------
+    train, test, n_components
+        As for `pca_codes`.
+    n_layers : mapping of str to int
+        By view.
+    p : float
+        Share of the entries that are masked, see `fit_layer`.
+
+    Returns
+    -------
+    train, test : ndarray of float32, shape (n_rows, sum of n_components)
+        Scores.
+
+    References
+    ----------
+    Chen et al., JMLR 16:3849 (2015).
+    """
+    stacks = {view: MarginalisedStack.fit(x, n_layers=n_layers[view], p=p) for view, x in train.items()}
+    wide = [{view: stack.transform(side[view]) for view, stack in stacks.items()} for side in (train, test)]
+    return pca_codes(wide[0], wide[1], n_components)
 
 
 def deviation(x: Tensor) -> NDArray[np.float32]:

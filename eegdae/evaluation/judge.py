@@ -55,7 +55,7 @@ class Fitted:
     scalers : mapping of str to Scaler
         By view.
     stacks : mapping of str to ViewStacks
-        By model: ``codes``, ``autoencoder``, ``random_encoder``.
+        By model: ``codes``, ``autoencoder``, ``random_encoder``, ``cae``.
     history : list of dict
         The loss of every epoch.
     features : mapping of str to Tensor, shape (n_rows, n_features)
@@ -118,7 +118,7 @@ def fit_models(
     fold : int
         What the random draws depend on.
     compare : bool
-        Also fit the level-0 and the untrained network.
+        Also fit the level-0, the untrained and, where it is asked for, the contractive network.
     checkpoints : CheckpointStore or None
         Where interrupted fits are kept.
 
@@ -160,6 +160,9 @@ def fit_models(
                 specs.append(replace(spec, level=0.0, name="autoencoder"))
             untrained = replace(recipe.schedule, pretrain="none")
             specs.append(replace(spec, schedule=untrained, name="random_encoder"))
+            if (weight := recipe.baselines.get("cae")) is not None:
+                contractive = replace(recipe.objective, contractive=weight)
+                specs.append(replace(spec, level=0.0, objective=contractive, name="cae"))
     by_model: dict[str, dict[str, StackedAutoencoder]] = {}
     results = fit_many(specs, checkpoints=checkpoints)
     for result in results:

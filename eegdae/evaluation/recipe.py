@@ -77,9 +77,10 @@ class Recipe:
         Of every random draw.
     alignment : str
         See `Alignment`.
-    baselines : tuple of str
-        Further one-number baselines: ``deviation`` is made of the scaled features in each fold,
-        ``eigenvalue_ratio`` stands in ``Data.extra``.
+    baselines : mapping of str to float or None
+        Further baselines and the number that each takes: ``msda`` its share of masked entries, ``cae`` the
+        weight of its penalty; ``deviation`` is made of the scaled features in each fold and
+        ``eigenvalue_ratio`` stands in ``Data.extra``, both without a number.
     """
 
     views: tuple[View, ...]
@@ -93,7 +94,7 @@ class Recipe:
     finetune: FinetuneSpec | None = None
     seed: int = 0
     alignment: str = "none"
-    baselines: tuple[str, ...] = ()
+    baselines: Mapping[str, float | None] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
 

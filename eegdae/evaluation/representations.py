@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
+from eegdae.evaluation.baselines import deviation, fit_pca, msda_codes, pca_codes
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import Fold
 from eegdae.models import ViewStacks
@@ -18,7 +18,7 @@ from eegdae.models import ViewStacks
 Pair = tuple[NDArray[Any], NDArray[Any]]
 """A representation of the training rows and of the test rows, each of shape (n_rows, n_inputs)."""
 
-ENCODERS = ("codes", "autoencoder", "random_encoder")
+ENCODERS = ("codes", "autoencoder", "random_encoder", "cae")
 """Representations that are codes of a stack, in the order in which they are judged."""
 
 
@@ -60,6 +60,9 @@ def represent(
     if len(recipe.views) > 1:
         joint = fit_pca(wide_train, sum(n_codes.values()))
         represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
+    if (p := recipe.baselines.get("msda")) is not None:
+        n_layers = {view: len(stack.layers) for view, stack in stacks["codes"].items()}
+        represented["msda"] = msda_codes(train, test, n_codes, n_layers=n_layers, p=p)
     if "deviation" in recipe.baselines:
         represented["deviation"] = deviation(wide_train), deviation(wide_test)
     for name, x in data.extra.items():

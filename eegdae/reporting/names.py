@@ -13,6 +13,14 @@ REPRESENTATIONS: dict[str, tuple[str, str]] = {
     ),
     "random_encoder": ("untrained encoder", "the same network with its first random weights"),
     "autoencoder": ("plain autoencoder", "the same network trained at level 0, without corruption"),
+    "msda": (
+        "marginalised SDA",
+        "layers that undo masking, in closed form, brought to the dimension of the codes by PCA",
+    ),
+    "cae": (
+        "contractive autoencoder",
+        "the same network at level 0 with a penalty on how fast codes change",
+    ),
     "supervised": (
         "supervised network",
         "the same network trained with the classes from its first random weights",

@@ -5,7 +5,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.baselines import deviation, eigenvalue_ratio, fit_pca, pca_codes
+from eegdae.evaluation.baselines import deviation, eigenvalue_ratio, fit_pca, msda_codes, pca_codes
+from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.windows import Windows
 
 
@@ -34,6 +35,19 @@ def test_pca_codes_view_by_view_as_many_as_there_can_be():
     np.testing.assert_allclose(test_codes[:, :2], fit_pca(x["a"], 2).transform(test["a"].numpy()), rtol=1e-6)
     with pytest.raises(EegdaeError, match="pca of view 'a': 1 rows"):
         pca_codes({"a": x["a"][:1]}, test, {"a": 2})
+
+
+def test_msda_codes_have_the_dimension_of_the_codes_and_its_own_depth_a_view():
+    x, test = ({"a": torch.randn(n, 6), "b": torch.randn(n, 3)} for n in (40, 4))
+    options = {"n_layers": {"a": 2, "b": 1}, "p": 0.3}
+    mine = msda_codes(x, test, {"a": 2, "b": 8}, **options)
+    assert (mine[0].shape, mine[1].shape) == ((40, 2 + 6), (4, 2 + 6))  # b has 3 features and 3 codes
+    for k, (view, columns) in enumerate((("a", slice(0, 2)), ("b", slice(2, 8)))):
+        stack = MarginalisedStack.fit(x[view], n_layers=2 - k, p=0.3)
+        pca = fit_pca(stack.transform(x[view]), columns.stop - columns.start)
+        np.testing.assert_allclose(
+            mine[1][:, columns], pca.transform(stack.transform(test[view])), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_eigenvalue_ratio_is_of_the_covariance_a_recording():

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from eegdae.coder import head_proba
 from eegdae.corruption import Gaussian
-from eegdae.evaluation.baselines import pca_codes
+from eegdae.evaluation.baselines import msda_codes, pca_codes
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
+from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
@@ -71,6 +73,9 @@ def states(fitted, of, how):
     probe = {view: torch.linspace(-2, 2, 10 * x.shape[1]).reshape(10, -1) for view, x in train.items()}
     represented = {m: (encode(s, train), encode(s, probe)) for m, s in fitted.stacks.items()}
     represented["pca"] = pca_codes(train, probe, n_codes)
+    if "msda" in how.baselines:
+        n_layers = {view: len(stack.layers) for view, stack in fitted.stacks["codes"].items()}
+        represented["msda"] = msda_codes(train, probe, n_codes, n_layers=n_layers, p=how.baselines["msda"])
     for name, (x, x_probe) in represented.items():
         head, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
         out[f"head.{name}"] = torch.from_numpy(head_proba(head, x_probe))
@@ -95,7 +100,7 @@ HEADS = {
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 @pytest.mark.parametrize("scaler", ["standard", "minmax"])
 def test_nothing_is_fitted_on_test_rows(head, scaler):
-    how = recipe(head=head, scaler=scaler)
+    how = recipe(head=head, scaler=scaler, baselines={"msda": 0.3, "cae": 0.1})
     assert leaks(lambda of: fit_models(of, FOLD.train, how, fold=0), how) == []
 
 
@@ -233,7 +238,7 @@ def test_tangent_vectors_are_aligned_after_the_projection_of_the_fold():
 
 @pytest.mark.parametrize("finetune", [None, FinetuneSpec(epochs=2, level=0.3)], ids=["frozen", "finetuned"])
 def test_the_verdict_on_a_test_row_hangs_on_no_other_test_row(finetune):
-    how = recipe(finetune=finetune)
+    how = recipe(finetune=finetune, baselines={"msda": 0.3, "cae": 0.1})
     raw, target = RAW.clone(), Y.copy()
     raw[TEST[1:]] = 1e3
     target[TEST] = 1 - target[TEST]
@@ -280,6 +285,38 @@ def test_raw_and_pca_are_judged_on_the_scaled_rows():
     wide = torch.cat(list(scaled.values()), 1).numpy()
     head = LogisticHead.fit(wide[FOLD.train], Y[FOLD.train], n_classes=2)
     np.testing.assert_allclose(verdict.proba["raw"], head.predict_proba(wide[TEST]), atol=1e-3)
+
+
+def test_baselines_of_equal_dimension_are_judged_like_the_codes():
+    how = recipe(baselines={"msda": 0.4, "cae": 3.0})
+    fitted = fit_models(data(), FOLD.train, how, fold=0)
+    verdict = judge_fold(data(), FOLD, 0, how)
+    train, test = (fitted.inputs(data(), side, how.views) for side in (FOLD.train, TEST))
+    wide = []
+    for view, n_codes in (("raw", 2), ("power", 3)):
+        stack = MarginalisedStack.fit(train[view], n_layers=2 if view == "raw" else 1, p=0.4)
+        pca = PCA(n_codes).fit(stack.transform(train[view]))
+        wide.append([pca.transform(stack.transform(side[view])) for side in (train, test)])
+    by_hand = [np.concatenate(parts, 1) for parts in zip(*wide, strict=True)]
+    by_hand = [by_hand, [encode(fitted.stacks["cae"], side) for side in (train, test)]]
+    for name, (x_train, x_test) in zip(("msda", "cae"), by_hand, strict=True):
+        assert x_test.shape == verdict.codes.shape
+        head = LogisticHead.fit(x_train, Y[FOLD.train], n_classes=2)
+        np.testing.assert_allclose(verdict.proba[name], head.predict_proba(x_test), atol=1e-3)
+    assert {h["model"] for h in verdict.history} == {"codes", "autoencoder", "cae"}
+    # the penalty flattens the first layer, which is trained on the features
+    first = [fitted.stacks[name]["raw"].layers[0] for name in ("cae", "autoencoder")]
+    slopes = [
+        sum(float(torch.autograd.functional.jacobian(layer.encode, x).square().sum()) for x in train["raw"])
+        for layer in first
+    ]
+    assert slopes[0] < slopes[1]
+
+
+def test_baselines_of_equal_dimension_change_nothing_else():
+    with_them = judge_fold(data(), FOLD, 0, recipe(baselines={"msda": 0.4, "cae": 0.1}))
+    for name, proba in judge_fold(data(), FOLD, 0, RECIPE).proba.items():
+        assert np.array_equal(proba, with_them.proba[name])
 
 
 def test_at_level_0_the_codes_are_the_autoencoders():

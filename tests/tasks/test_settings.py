@@ -79,6 +79,18 @@ def test_beside_covariances_stands_what_cleaning_explains(composed, measure):
 
 
 @pytest.mark.parametrize(
+    ("corruption", "level", "share"),
+    [("Masking", 0.3, 0.3), ("Masking", 0.0, 0.5), ("Gaussian", 0.3, 0.5), ("SaltAndPepper", 0.2, 0.2)],
+)
+def test_msda_masks_what_the_corruption_does(composed, corruption, level, share):
+    config = changed(composed, "baselines", ["cae", "msda", "deviation"])
+    config["corruption"] = {"_target_": f"eegdae.corruption.{corruption}", "level": level}
+    assert read_settings(config).recipe.baselines == {"cae": 0.1, "msda": share, "deviation": None}
+    config["baselines"] = [{"msda": 0.6, "cae": 2}]
+    assert read_settings(config).recipe.baselines == {"cae": 2.0, "msda": 0.6}
+
+
+@pytest.mark.parametrize(
     ("path", "value", "said"),
     [
         ("corruption.level", -0.1, r"corruption\.level=-0\.1"),
@@ -111,6 +123,12 @@ def test_beside_covariances_stands_what_cleaning_explains(composed, measure):
         ("scaler", "standart", r"scaler='standart'.*did you mean 'standard'"),
         ("alignment", "zscor", r"alignment='zscor'.*did you mean 'zscore'"),
         ("baselines", ["eigenvalue"], r"baselines='eigenvalue'"),
+        ("baselines", ["msd"], r"baselines='msd': not known; did you mean 'msda'"),
+        ("baselines", ["msda", {"msda": 0.1}], r"baselines=\[.*names msda twice"),
+        ("baselines", [{"msda": 1}], r"baselines\.msda=1: a share of entries, must be more than 0 and less"),
+        ("baselines", [{"cae": 0}], r"baselines\.cae=0: the weight of a penalty, must be a number above 0"),
+        ("baselines", [{"cae": "much"}], r"baselines\.cae='much': must be a number"),
+        ("baselines", [{"deviation": 1}], r"baselines: \{deviation: 1\}: takes no number; write deviation"),
         ("seed", -1, r"seed=-1"),
         ("seed", 1.5, r"seed=1\.5"),
         ("features", {}, r"features: no view"),

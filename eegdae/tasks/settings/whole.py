@@ -114,6 +114,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             finetune=read_finetune(config, optimizer),
             seed=whole("seed", config["seed"], low=0),
             alignment=one_of("alignment", config["alignment"], ALIGNMENTS),
-            baselines=read_baselines(config["baselines"], views),
+            baselines=read_baselines(config["baselines"], views, corruption=corruption, level=level),
         ),
     )
