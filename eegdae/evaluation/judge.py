@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
+from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
@@ -61,6 +62,8 @@ class Fitted:
     features : mapping of str to Tensor, shape (n_rows, n_features)
         Of all rows, also of those that were not fitted on, by view: projected and aligned, what the scalers
         take.
+    specs : mapping of str to FitSpec
+        How the codes were fitted, by view.
     """
 
     projections: Mapping[str, TangentSpace]
@@ -68,6 +71,7 @@ class Fitted:
     stacks: Mapping[str, ViewStacks]
     history: list[dict[str, Any]]
     features: Mapping[str, Tensor]
+    specs: Mapping[str, FitSpec]
 
     def inputs(self, data: Data, rows: NDArray[np.int64], views: Sequence[View]) -> dict[str, Tensor]:
         """What the stacks take of some rows, by view: scaled, shape (n_rows, n_features)."""
@@ -85,7 +89,7 @@ class Verdict:
     """What one fold found on its test rows.
 
     Codes, class probabilities by representation, the penalty ``C`` of each logistic head, reconstructions by
-    view, the loss of every epoch, and what was projected on, by view.
+    view, the loss of every epoch, what was projected on, by view, and who is in the committee.
     """
 
     codes: NDArray[np.float32]
@@ -94,6 +98,7 @@ class Verdict:
     reconstructions: dict[str, Reconstruction]
     history: list[dict[str, Any]]
     projections: Mapping[str, TangentSpace]
+    committee: Committee | None = None
 
 
 def fit_models(
@@ -171,7 +176,8 @@ def fit_models(
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
     history = [row for result in results for row in result.history]
-    return Fitted(projections, scalers, stacks, history, features)
+    of_codes = {spec.view: spec for spec in specs if spec.name == "codes"}
+    return Fitted(projections, scalers, stacks, history, features, of_codes)
 
 
 def fit_head(
@@ -255,6 +261,8 @@ def judge_fold(
     Verdict
         Of the test rows, in their order.
     """
+    # what cannot be a committee is told before hours of training, not after them
+    people = committee_people(data, fold.train, fold=number) if recipe.committee else {}
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     represented = represent(data, fold, train, test, fitted.stacks, recipe)
@@ -277,10 +285,17 @@ def judge_fold(
             with torch.inference_mode():
                 proba[name] = softmax(model(test).double().numpy())
             history += losses
+    committee = None
+    if recipe.committee:
+        committee = fit_committee(
+            data, fold.train, people, fitted.specs, test, recipe.committee, checkpoints=checkpoints
+        )
+        proba["committee"] = committee.proba
+        history += committee.history
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
-    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections)
+    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee)
 
 
 def reconstruct(

@@ -55,6 +55,25 @@ class FinetuneSpec:
     optimizer: Optimizer = field(default_factory=Optimizer)
 
 
+@dataclass(frozen=True)
+class CommitteeSpec:
+    """A committee of stacks, one a training person.
+
+    Parameters
+    ----------
+    n_members : int
+        How many are kept, at most.
+    C : float
+        Inverse strength of the penalty of every member's logistic head, and of the one that stacks them.
+    max_iter : int
+        Most Newton iterations of each.
+    """
+
+    n_members: int = 5
+    C: float = 1.0
+    max_iter: int = 100
+
+
 @dataclass(frozen=True, eq=False)
 class Recipe:
     """Everything that turns features into models and verdicts, data and split apart.
@@ -73,6 +92,8 @@ class Recipe:
         What judges.
     finetune : FinetuneSpec or None
         None: encoders stay as pretraining left them.
+    committee : CommitteeSpec or None
+        None: no committee is judged.
     seed : int
         Of every random draw.
     alignment : str
@@ -97,6 +118,7 @@ class Recipe:
     baselines: Mapping[str, float | None] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
+    committee: CommitteeSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,10 @@ REPRESENTATIONS: dict[str, tuple[str, str]] = {
         "contractive autoencoder",
         "the same network at level 0 with a penalty on how fast codes change",
     ),
+    "committee": (
+        "committee of people",
+        "a network and a head for each training person, the least alike kept, their outputs stacked",
+    ),
     "supervised": (
         "supervised network",
         "the same network trained with the classes from its first random weights",

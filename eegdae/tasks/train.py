@@ -136,6 +136,8 @@ def _do_fold(
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
     run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
+    if verdict.committee:
+        run.write_json(f"{name}/committee.json", verdict.committee.summary())
     keep_subspaces(run, name, verdict.projections, settings)
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)

@@ -118,6 +118,21 @@ class FitSpec:
         """Name of the fit among those of a run."""
         return f"fold-{self.fold}.{self.view}.{self.name}"
 
+    def on_rows(self, at: Tensor) -> FitSpec:
+        """Ask for the same fit on some of its rows.
+
+        Parameters
+        ----------
+        at : Tensor of int64, shape (n_kept,)
+            Which of ``x``; what goes with a row goes along.
+
+        Returns
+        -------
+        FitSpec
+        """
+        observed = None if self.observed is None else self.observed[at]
+        return replace(self, x=self.x[at], rows=self.rows[at], observed=observed)
+
 
 @dataclass(frozen=True, eq=False)
 class FitResult:

@@ -11,6 +11,7 @@ from eegdae.evaluation.judge import Recipe
 from eegdae.scaling import ALIGNMENTS, SCALERS
 from eegdae.tasks.settings.baselines import read_baselines
 from eegdae.tasks.settings.checks import flag, known, needed, number, one_of, whole
+from eegdae.tasks.settings.committee import read_committee
 from eegdae.tasks.settings.corruption import read_corruption
 from eegdae.tasks.settings.features import read_views
 from eegdae.tasks.settings.heads import read_finetune, read_head
@@ -20,7 +21,7 @@ from eegdae.tasks.targets import check_targets
 
 _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "pretrain"),
-    *("finetune", "head", "split", "trainer"),
+    *("finetune", "head", "committee", "split", "trainer"),
 )
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
 
@@ -112,6 +113,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             network=network,
             head=read_head(config),
             finetune=read_finetune(config, optimizer),
+            committee=read_committee(config),
             seed=whole("seed", config["seed"], low=0),
             alignment=one_of("alignment", config["alignment"], ALIGNMENTS),
             baselines=read_baselines(config["baselines"], views, corruption=corruption, level=level),
