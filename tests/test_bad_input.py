@@ -241,6 +241,22 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["debug=5"], "debug=5: must be true or false"),
         (["finetune.enabled=5"], "finetune.enabled=5: must be true or false"),
         (["baselines=5"], "baselines=5: must be a list of eigenvalue_ratio, deviation"),
+        (["baselines=[msd]"], "baselines='msd': not known; did you mean 'msda'"),
+        (
+            ["baselines=[{msda: 1.5}]"],
+            "baselines.msda=1.5: a share of entries, must be more than 0 and less than",
+        ),
+        (
+            ["baselines=[msda]", "corruption=masking", "corruption.level=1"],
+            "baselines: msda cannot mask every entry, as corruption.level=1 does",
+        ),
+        (["committee=persn"], "committee=persn: no such choice; did you mean 'person'"),
+        (
+            ["committee=person", "committee.n_members=0"],
+            "committee.n_members=0: must be a whole number, 1 or",
+        ),
+        (["committee=person", "committee.head=mlp"], "committee.head='mlp': must be a mapping"),
+        (["committee.enabled=5"], "committee.enabled=5: must be true or false"),
         (["features=[power]", "features.power.bands=5"], "features.power.bands=5: must be a mapping"),
         (["windows.max_missing=x"], "windows.max_missing='x': must be a number"),
         (["optimizer.lr=abc"], "optimizer.lr='abc': must be a number"),
@@ -261,6 +277,11 @@ def test_overrides_that_are_wrong(capsys, tmp_path, overrides, said):
     ("overrides", "said"),
     [
         (["windows.bad_channels=5"], "windows.bad_channels=5"),
+        (
+            ["committee=person"],
+            "committee=person: fold 0 has 2 training people with rows of two classes or more; a committee "
+            "needs 3: set committee=none, or train on more people",
+        ),
         (["model.activation=null"], "model.activation=None: no such activation"),
         (
             ["split.kind=fixed", "~split.n_folds", "+split.train=5"],

@@ -9,6 +9,7 @@ from omegaconf import open_dict, read_write
 
 from eegdae.corruption import Masking
 from eegdae.errors import EegdaeError
+from eegdae.evaluation.recipe import CommitteeSpec
 from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import plain_config
@@ -19,6 +20,7 @@ from eegdae.tasks.settings import read_settings
 def composed():
     register_resolvers()
     overrides = ["features=[power,raw]", "corruption=masking", "head=mlp", "finetune=encoder"]
+    overrides.append("committee=person")
     config = compose_command("train", overrides, conf_dir())
     with read_write(config), open_dict(config):
         del config["hydra"]
@@ -50,6 +52,8 @@ def test_what_the_configuration_says_is_what_is_built(composed):
     assert recipe.schedule.optimizer.options["lr"] == 0.02
     assert recipe.head.kind == "mlp"
     assert recipe.head.optimizer.options["lr"] == config["head"]["lr"]
+    assert recipe.committee == CommitteeSpec(n_members=5, C=1.0, max_iter=100)
+    assert read_settings(changed(config, "committee", {"enabled": False})).recipe.committee is None
     assert recipe.finetune.level == config["finetune"]["level"]
     assert [(v.name, v.hidden) for v in recipe.views] == [
         ("power", None),
@@ -129,6 +133,16 @@ def test_msda_masks_what_the_corruption_does(composed, corruption, level, share)
         ("baselines", [{"cae": 0}], r"baselines\.cae=0: the weight of a penalty, must be a number above 0"),
         ("baselines", [{"cae": "much"}], r"baselines\.cae='much': must be a number"),
         ("baselines", [{"deviation": 1}], r"baselines: \{deviation: 1\}: takes no number; write deviation"),
+        ("committee.enabled", 1, r"committee\.enabled=1: must be true or false"),
+        ("committee.n_members", 0, r"committee\.n_members=0: must be a whole number, 1 or more"),
+        ("committee.n_member", 3, r"committee\.n_member: unknown key; did you mean 'n_members'"),
+        ("committee.n_members", KeyError, r"committee\.n_members: is missing"),
+        ("committee.head", "mlp", r"committee\.head='mlp': must be a mapping"),
+        ("committee.head.C", [1.0, 2.0], r"committee\.head\.C=\[1\.0, 2\.0\]: must be a number"),
+        ("committee.head.C", 0, r"committee\.head\.C=0: must be a number above 0"),
+        ("committee.head.max_iter", 0, r"committee\.head\.max_iter=0"),
+        ("committee.head", {"C": 1.0}, r"committee\.head\.max_iter: is missing"),
+        ("committee", None, r"committee=None: must be a mapping"),
         ("seed", -1, r"seed=-1"),
         ("seed", 1.5, r"seed=1\.5"),
         ("features", {}, r"features: no view"),

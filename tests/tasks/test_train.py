@@ -101,9 +101,16 @@ def test_other_heads_fine_tuning_alignment_and_bce(tmp_path, capsys):
         "corruption.clip=true",
         "finetune.lr=0.02",
     )
-    assert main(["train", *TINY, *options, *scale, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    beside = ("baselines=[msda,cae]", "committee=person", "committee.n_members=3")
+    assert main(["train", *TINY, *options, *scale, *beside, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"finetuned", "supervised"} <= set(metrics)
+    assert {"finetuned", "supervised", "msda", "cae", "committee"} <= set(metrics)
+    kept = json.loads((tmp_path / "run" / "folds/1/committee.json").read_text())
+    assert len(kept["accuracy"]) == len(kept["q"]) == 5
+    assert 1 <= len(kept["kept"]) <= 3
+    page = (tmp_path / "run" / "report.html").read_text()
+    for name in ("marginalised SDA", "contractive autoencoder", "committee of people"):
+        assert name in page
     assert metrics["finetuned"]["roc_auc"]["mean"] > 0.6
     assert "transductive" in (tmp_path / "run" / "report.html").read_text()
     assert "transductive" in capsys.readouterr().out
