@@ -34,4 +34,4 @@ def test_there_is_a_row_for_every_representation():
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)) == set(REPRESENTATIONS)
     assert all(f"baselines=[{name}]" in PAGE for name in BASELINES)
     assert f"above 0, else {MSDA_SHARE}" in PAGE
-    assert f"the weight of the penalty, {CAE_WEIGHT}" in PAGE
+    assert f"Its weight is {CAE_WEIGHT};" in PAGE

@@ -313,6 +313,12 @@ def test_baselines_of_equal_dimension_are_judged_like_the_codes():
     assert slopes[0] < slopes[1]
 
 
+def test_the_contractive_autoencoder_sees_no_noise():
+    fitted = fit_models(data(), FOLD.train, recipe(baselines={"cae": 1e-30}), fold=0)
+    for view, stack in fitted.stacks["autoencoder"].items():
+        torch.testing.assert_close(fitted.stacks["cae"][view].state_dict(), stack.state_dict())
+
+
 def test_baselines_of_equal_dimension_change_nothing_else():
     with_them = judge_fold(data(), FOLD, 0, recipe(baselines={"msda": 0.4, "cae": 0.1}))
     for name, proba in judge_fold(data(), FOLD, 0, RECIPE).proba.items():
