@@ -25,8 +25,10 @@ from eegdae.training import (
     CheckpointStore,
     ClassifierSpec,
     FitSpec,
+    LocalityProjection,
     fit_classifier,
     fit_many,
+    locality_graph,
 )
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Verdict",
     "encode",
     "fit_head",
+    "fit_lpp",
     "fit_models",
     "judge_fold",
     "reconstruct",
@@ -128,6 +131,8 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
+    objective = recipe.objective.for_channels(data.ch_names)
+    recordings = data.recordings(rows) if objective.locality else None
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
@@ -151,8 +156,9 @@ def fit_models(
             observed=observed,
             network=recipe.network,
             layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
-            objective=recipe.objective,
+            objective=objective,
             level_schedule=recipe.level_schedule,
+            recordings=recordings,
         )
         specs.append(spec)
         if compare:
@@ -260,6 +266,9 @@ def judge_fold(
     }
     n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
     wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
+    if recipe.lpp:
+        lpp = fit_lpp(data, fold.train, recipe, represented["codes"][0], wide_train, recipe.lpp)
+        represented["lpp"] = lpp.transform(represented["codes"][0]), lpp.transform(represented["codes"][1])
     represented["raw"] = wide_train.numpy(), wide_test.numpy()
     represented["pca"] = pca_codes(train, test, n_codes)
     if len(recipe.views) > 1:
@@ -292,6 +301,43 @@ def judge_fold(
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
     return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections)
+
+
+def fit_lpp(
+    data: Data,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    codes: NDArray[np.float32],
+    x: Tensor,
+    n_components: int,
+) -> LocalityProjection:
+    """Fit the mapping that keeps neighbouring rows near in the codes.
+
+    Parameters
+    ----------
+    data, rows, recipe
+        As for `fit_models`.
+    codes : ndarray, shape (n_rows, n_codes)
+        Of ``rows``.
+    x : Tensor, shape (n_rows, n_features)
+        Scaled features of ``rows``, all views side by side: who is whose neighbour.
+    n_components : int
+        See `LocalityProjection.fit`.
+
+    Returns
+    -------
+    LocalityProjection
+        Fitted on ``rows`` and no other.
+    """
+    how = recipe.objective
+    graph = locality_graph(
+        x,
+        data.recordings(rows),
+        torch.from_numpy(rows),
+        n_neighbours=how.n_neighbours,
+        heat=how.heat,
+    )
+    return LocalityProjection.fit(codes, graph, n_components)
 
 
 def reconstruct(
