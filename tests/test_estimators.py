@@ -134,6 +134,16 @@ def test_random_state(digits):
     assert free[0] != free[1]
 
 
+def test_robust_losses_shrug_off_an_outlier(digits):
+    spoiled = digits.copy()
+    spoiled[0] = 50.0
+    moved = {}
+    for loss in ("mse", "huber", "correntropy"):
+        clean, other = (quick(loss=loss).fit(x).reconstruct(digits[1:]) for x in (digits, spoiled))
+        moved[loss] = np.abs(clean - other).mean()
+    assert max(moved["huber"], moved["correntropy"]) < 0.5 * moved["mse"], moved
+
+
 @pytest.mark.parametrize("activation", ["linear", "relu", "sigmoid"])
 def test_pickle_and_copy_keep_every_bit(digits, activation):
     model = quick(activation=activation, loss="bce").fit(digits)
@@ -179,6 +189,7 @@ def test_a_data_frame_comes_out_named(digits):
         ({"pretrain": "gredy"}, "did you mean 'greedy'"),
         ({"epochs": 1.5}, "whole number"),
         ({"loss": "mae"}, "no such loss"),
+        ({"loss": "hubr"}, "did you mean 'huber'"),
         ({"optimizer": "Adamm"}, "did you mean 'Adam'"),
         ({"activation": "relo"}, "did you mean 'relu'"),
     ],

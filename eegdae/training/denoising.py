@@ -96,7 +96,7 @@ def denoising_loss(
             total = total + objective.kl * kl_sparsity(codes, objective.kl_target)
         if objective.contractive:
             total = total + objective.contractive * _contraction(parts, params, by_part, x, keys)
-        if locality:
+        if locality and objective.locality:
             drawn = keys.uniform("neighbour", 1)[:, 0]
             near, share = locality.pairs(batch["position"].cpu(), drawn)
             both = functional_call(parts, by_part, ("encode", torch.cat([x, near.to(x)])))

@@ -75,7 +75,8 @@ class LocalityProjection:
         spread = h.T @ (degree[:, None] * h) / degree.sum()
         apart = spread - h.T @ (w @ h) / degree.sum()
         variance, axes = np.linalg.eigh(spread)
-        kept = variance > max(RANK_TOLERANCE * variance[-1], np.finfo(np.float64).tiny)
+        rounding = float(np.square(codes, dtype=np.float64).max()) * np.finfo(np.float32).eps ** 2
+        kept = variance > max(RANK_TOLERANCE * variance[-1], rounding)
         if not kept.any():
             return cls(mean, np.zeros((codes.shape[1], 1)), np.zeros(1))
         whitening = axes[:, kept] / np.sqrt(variance[kept])

@@ -101,9 +101,17 @@ def test_other_heads_fine_tuning_alignment_and_bce(tmp_path, capsys):
         "corruption.clip=true",
         "finetune.lr=0.02",
     )
-    assert main(["train", *TINY, *options, *scale, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    near = ("loss.locality=0.1", "loss.lpp=2", "loss.channel_weights={ax: 2.0}", "loss.kept=0.5")
+    assert main(["train", *TINY, *options, *scale, *near, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"finetuned", "supervised"} <= set(metrics)
+    assert {"finetuned", "supervised", "lpp"} <= set(metrics)
+    lpp, codes = (np.load(tmp_path / "run" / f"{name}.npz") for name in ("lpp", "codes"))
+    np.testing.assert_allclose(
+        lpp["codes"], (codes["codes"] - lpp["mean"]) @ lpp["components"], rtol=1e-3, atol=1e-4
+    )
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "loss bce, kept 0.5" in page
+    assert "locality-preserving codes" in page
     assert metrics["finetuned"]["roc_auc"]["mean"] > 0.6
     assert "transductive" in (tmp_path / "run" / "report.html").read_text()
     assert "transductive" in capsys.readouterr().out
