@@ -87,7 +87,7 @@ def denoising_loss(
             emphasis = torch.where(touched, objective.touched, objective.kept).to(x)
             weight = emphasis if weight is None else weight * emphasis
         by_part = {f"module.{name}": value for name, value in params.items()}
-        codes = functional_call(parts, by_part, ("encode", corrupted))
+        codes = _encode(parts, by_part, corrupted)
         reconstruction = functional_call(parts, by_part, ("decode", codes))
         total: Tensor = criterion(reconstruction, x, observed, weight=weight)
         if objective.l1:
@@ -99,7 +99,7 @@ def denoising_loss(
         if locality and objective.locality:
             drawn = keys.uniform("neighbour", 1)[:, 0]
             near, share = locality.pairs(batch["position"].cpu(), drawn)
-            both = functional_call(parts, by_part, ("encode", torch.cat([x, near.to(x)])))
+            both = _encode(parts, by_part, torch.cat([x, near.to(x)]))
             own, theirs = both[: len(x)], both[len(x) :]
             term = neighbour_distance(own, theirs, share.to(x))
             if objective.variance_floor:
@@ -186,13 +186,15 @@ class _Parts(nn.Module):
 def _contraction(
     parts: _Parts, params: Mapping[str, Tensor], by_part: dict[str, Tensor], x: Tensor, keys: Keys
 ) -> Tensor:
-    layer = parts.module
+    """Squared norm of the Jacobian over the number of inputs: it has the scale of a mean squared error."""
+    layer, n_inputs = parts.module, x.shape[-1]
     if isinstance(layer, DenseLayer) and getattr(layer, "is_plain", True):
-        return dense_contraction(x, params["encoder.weight"], params["encoder.bias"], layer.activation)
-    side = keys.uniform("probe", x.shape[-1]).to(x) < 0.5
-    probe = torch.where(side, -1.0, 1.0).to(x)
-    return estimated_contraction(
-        lambda rows: functional_call(parts, by_part, ("encode", rows)),
-        x,
-        probe,
-    )
+        weight, bias = params["encoder.weight"], params["encoder.bias"]
+        return dense_contraction(x, weight, bias, layer.activation) / n_inputs
+    is_minus = keys.uniform("probe", n_inputs).to(x) < 0.5
+    probe = torch.where(is_minus, -1.0, 1.0).to(x)
+    return estimated_contraction(lambda rows: _encode(parts, by_part, rows), x, probe) / n_inputs
+
+
+def _encode(parts: _Parts, by_part: dict[str, Tensor], x: Tensor) -> Tensor:
+    return functional_call(parts, by_part, ("encode", x))  # type: ignore[no-any-return]

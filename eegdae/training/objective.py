@@ -40,7 +40,8 @@ class Objective:
     kl, kl_target : float
         Weight of `kl_sparsity` of the codes, which must be sigmoids, and its target.
     contractive : float
-        Weight of the squared Frobenius norm of the encoder's Jacobian at the clean input.
+        Weight of the squared Frobenius norm of the encoder's Jacobian at the clean input, over the number of
+        inputs: so it weighs against a mean squared error as it does in the paper against a sum.
     locality : float
         Weight of the distance between the codes of neighbours, and of the floor below; see `LocalityTerm`.
     n_neighbours, heat

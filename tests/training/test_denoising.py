@@ -122,7 +122,7 @@ def test_penalties_by_hand():
     one = stack(3)
     norm = torch.stack([jacobian(one.layers[0].encode, row).square().sum() for row in X]).mean()
     found = value(Objective(contractive=0.3), module=one.layers[0]) - value(Objective(), module=one.layers[0])
-    torch.testing.assert_close(found, 0.3 * norm)
+    torch.testing.assert_close(found, 0.3 * norm / F)
     floor = value(Objective(locality=0.7)) - value(Objective(locality=0.7, variance_floor=0.0))
     torch.testing.assert_close(floor, 0.7 * variance_floor(clean, 1.0))
 
@@ -134,7 +134,7 @@ def test_what_is_drawn_is_right_on_average():
     pairs = (z[:, None] - z[GRAPH.neighbours]).square().mean(-1)
     exact = {
         "locality": (GRAPH.weights * pairs).sum() / GRAPH.weights.sum(),
-        "contractive": torch.stack([jacobian(module.encode, row).square().sum() for row in X]).mean(),
+        "contractive": torch.stack([jacobian(module.encode, row).square().sum() for row in X]).mean() / F,
     }
     for name, expected in exact.items():
         objective = Objective(**{name: 1.0}, variance_floor=0.0)
