@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from eegdae.corruption import Gaussian
 from eegdae.errors import EegdaeError
 from eegdae.estimators import StackedDenoisingAutoencoder
+from eegdae.models import LOSSES
 from eegdae.tasks.launch import conf_dir
 from eegdae.training import FitSpec, Optimizer, Schedule, fit_many
 
@@ -134,6 +135,11 @@ def test_random_state(digits):
     assert free[0] != free[1]
 
 
+def test_every_loss_by_name(digits):
+    codes = {loss: quick(loss=loss).fit_transform(digits) for loss in LOSSES}
+    assert len({part.tobytes() for part in codes.values()}) == len(LOSSES) >= 4
+
+
 @pytest.mark.parametrize("activation", ["linear", "relu", "sigmoid"])
 def test_pickle_and_copy_keep_every_bit(digits, activation):
     model = quick(activation=activation, loss="bce").fit(digits)
@@ -179,6 +185,7 @@ def test_a_data_frame_comes_out_named(digits):
         ({"pretrain": "gredy"}, "did you mean 'greedy'"),
         ({"epochs": 1.5}, "whole number"),
         ({"loss": "mae"}, "no such loss"),
+        ({"loss": "hubr"}, "did you mean 'huber'"),
         ({"optimizer": "Adamm"}, "did you mean 'Adam'"),
         ({"activation": "relo"}, "did you mean 'relu'"),
     ],

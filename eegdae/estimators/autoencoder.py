@@ -47,8 +47,9 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         Of each greedy stage, and of the joint pass.
     batch_size : int
         Rows a step.
-    loss : {"mse", "bce"}
-        Squared error, or binary cross-entropy with a sigmoid output for rows in [0, 1].
+    loss : {"mse", "bce", "huber", "correntropy"}
+        Squared error; binary cross-entropy with a sigmoid output for rows in [0, 1]; Huber and correntropy
+        loss, which outliers hardly move, with delta and sigma of 1 in units of the rows.
     optimizer : {"Adam", "AdamW", "SGD"}
         Of ``torch.optim``.
     lr : float

@@ -133,6 +133,8 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
+    objective = recipe.objective.for_channels(data.ch_names)
+    recordings = data.recordings(rows) if objective.locality else None
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
@@ -156,8 +158,9 @@ def fit_models(
             observed=observed,
             network=recipe.network,
             layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
-            objective=recipe.objective,
+            objective=objective,
             level_schedule=recipe.level_schedule,
+            recordings=recordings,
         )
         specs.append(spec)
         if compare:

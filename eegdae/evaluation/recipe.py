@@ -102,6 +102,8 @@ class Recipe:
         Further baselines and the number that each takes: ``msda`` its share of masked entries, ``cae`` the
         weight of its penalty; ``deviation`` is made of the scaled features in each fold and
         ``eigenvalue_ratio`` stands in ``Data.extra``, both without a number.
+    lpp : int or None
+        Also judge this many dimensions of a locality-preserving projection of the codes; None = none.
     """
 
     views: tuple[View, ...]
@@ -119,6 +121,7 @@ class Recipe:
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
     committee: CommitteeSpec | None = None
+    lpp: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +140,13 @@ class Data:
         Of the raw view.
     groups : mapping of str to ndarray of str, shape (n_rows,)
         Of `eegdae.evaluation.splits.group_labels`, by column; needed only where something is aligned, or
-        chosen inside the training rows.
+        chosen inside the training rows, or neighbours count.
     sfreq : float or None
         Sampling rate of the raw view, in hertz.
     extra : mapping of str to Tensor, shape (n_rows, n_inputs)
         Further representations to judge as they are, standardised like all others.
+    ch_names : tuple of str
+        Of the channels; needed only where these weigh by name.
     """
 
     features: Mapping[str, Tensor]
@@ -152,6 +157,11 @@ class Data:
     groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     sfreq: float | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+    ch_names: tuple[str, ...] = ()
+
+    def recordings(self, rows: NDArray[np.int64]) -> Tensor:
+        """Number of the recording that each of some rows is of: int64, shape (n_rows,)."""
+        return torch.from_numpy(np.unique(self.groups["run"][rows], return_inverse=True)[1].astype(np.int64))
 
     def observed_of(self, view: View, rows: NDArray[np.int64] | None = None) -> Tensor | None:
         """Which entries of a view's rows (None: of all) were observed, (n_rows, n_features); None = all."""

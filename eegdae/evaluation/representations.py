@@ -14,6 +14,7 @@ from eegdae.evaluation.baselines import deviation, fit_pca, msda_codes, pca_code
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import Fold
 from eegdae.models import ViewStacks
+from eegdae.training import LocalityProjection, locality_graph
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 """A representation of the training rows and of the test rows, each of shape (n_rows, n_inputs)."""
@@ -55,6 +56,9 @@ def represent(
     }
     n_codes = {view: stack.n_codes for view, stack in stacks["codes"].items()}
     wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
+    if recipe.lpp:
+        lpp = fit_lpp(data, fold.train, recipe, represented["codes"][0], wide_train, recipe.lpp)
+        represented["lpp"] = lpp.transform(represented["codes"][0]), lpp.transform(represented["codes"][1])
     represented["raw"] = wide_train.numpy(), wide_test.numpy()
     represented["pca"] = pca_codes(train, test, n_codes)
     if len(recipe.views) > 1:
@@ -74,3 +78,40 @@ def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float
     """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
     with torch.inference_mode():
         return stacks.encode(scaled).numpy()
+
+
+def fit_lpp(
+    data: Data,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    codes: NDArray[np.float32],
+    x: Tensor,
+    n_components: int,
+) -> LocalityProjection:
+    """Fit the mapping that keeps neighbouring rows near in the codes.
+
+    Parameters
+    ----------
+    data, rows, recipe
+        As for `fit_models`.
+    codes : ndarray, shape (n_rows, n_codes)
+        Of ``rows``.
+    x : Tensor, shape (n_rows, n_features)
+        Scaled features of ``rows``, all views side by side: who is whose neighbour.
+    n_components : int
+        See `LocalityProjection.fit`.
+
+    Returns
+    -------
+    LocalityProjection
+        Fitted on ``rows`` and no other.
+    """
+    how = recipe.objective
+    graph = locality_graph(
+        x,
+        data.recordings(rows),
+        torch.from_numpy(rows),
+        n_neighbours=how.n_neighbours,
+        heat=how.heat,
+    )
+    return LocalityProjection.fit(codes, graph, n_components)

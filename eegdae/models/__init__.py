@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eegdae.models.classifier import CodeClassifier
-from eegdae.models.losses import LOSSES, bce, cross_entropy, mse
+from eegdae.models.losses import LOSSES, bce, correntropy, cross_entropy, huber, mse
 from eegdae.models.stack import (
     ACTIVATIONS,
     DenseLayer,
@@ -23,7 +23,9 @@ __all__ = [
     "StackedAutoencoder",
     "ViewStacks",
     "bce",
+    "correntropy",
     "cross_entropy",
+    "huber",
     "mse",
     "new_stack",
     "stack_from_config",

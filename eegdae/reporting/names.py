@@ -5,6 +5,10 @@ from __future__ import annotations
 REPRESENTATIONS: dict[str, tuple[str, str]] = {
     "codes": ("denoising codes", "the trained network's codes, frozen"),
     "finetuned": ("fine-tuned encoder", "the codes after the encoder went on learning with the classes"),
+    "lpp": (
+        "locality-preserving codes",
+        "the codes along directions in which neighbouring windows stay near",
+    ),
     "raw": ("scaled features", "the features themselves, without any reduction"),
     "pca": ("PCA", "principal components of the same dimension as the codes, view by view"),
     "pca_joint": (

@@ -70,6 +70,8 @@ def make_data(windows: Windows, settings: Settings) -> Data:
         As computed: whatever is fitted is fitted inside the folds.
     """
     views = settings.recipe.views
+    # features may take minutes: what does not fit the channels is said before
+    settings.recipe.objective.for_channels(windows.ch_names)
     features = compute_views(windows, views)
     extra = {}
     if "eigenvalue_ratio" in settings.recipe.baselines:
@@ -85,6 +87,7 @@ def make_data(windows: Windows, settings: Settings) -> Data:
         groups={by: group_labels(windows.metadata, by) for by in GROUP_COLUMNS},
         sfreq=windows.sfreq,
         extra=extra,
+        ch_names=windows.ch_names,
     )
 
 

@@ -139,7 +139,7 @@ def _summary(
             "training",
             f"{schedule.pretrain.replace('_', ' ')}, {schedule.epochs} epochs a layer, "
             f"{schedule.joint_epochs} joint, batches of {schedule.batch_size}, "
-            f"{schedule.optimizer.name} ({optimizer}), loss {recipe.objective.loss}",
+            f"{schedule.optimizer.name} ({optimizer}), loss {recipe.objective}",
         ),
         ("head", recipe.head.kind),
         ("split", f"{settings.split['kind'].replace('_', ' ')} by {settings.split.get('by', 'subject')}"),

@@ -13,9 +13,18 @@ import pandas as pd
 import torch
 
 from eegdae.coder import CodeModel
-from eegdae.evaluation.judge import Data, Fitted, encode, fit_head, fit_models, judge_fold, reconstruct
+from eegdae.evaluation.judge import (
+    Data,
+    Fitted,
+    encode,
+    fit_head,
+    fit_models,
+    judge_fold,
+    reconstruct,
+)
 from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summarize
 from eegdae.evaluation.reconstruction import Reconstruction
+from eegdae.evaluation.representations import fit_lpp
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
@@ -207,7 +216,8 @@ def _final_model(
     for view, bands in keep_subspaces(run, ".", fitted.projections, settings).items():
         told = ", ".join(f"{band} {n['n_components']} (rank {n['rank']})" for band, n in bands.items())
         log.info(f"{view}: dimensions kept of {windows.n_chans}: {told}")
-    codes = encode(model.stacks, model.scaled(windows))
+    scaled = model.scaled(windows)
+    codes = encode(model.stacks, scaled)
     labelled = np.flatnonzero(data.target >= 0)
     if len(labelled):
         head, losses = fit_head(
@@ -215,6 +225,9 @@ def _final_model(
         )
         model = CodeModel(**{**vars(model), "head": head})
         fitted.history.extend(losses)
+    if recipe.lpp:
+        lpp = fit_lpp(data, rows, recipe, codes, torch.cat(list(scaled.values()), 1), recipe.lpp)
+        run.write_npz("lpp.npz", **vars(lpp), codes=lpp.transform(codes), in_sample=np.array(True))
     run.write_npz("codes.npz", codes=codes, rows=rows, in_sample=np.array(True))
     run.write_csv("metadata.csv", windows.metadata)
     run.write_tensors("model.ckpt", {"model": model.state()})

@@ -16,7 +16,9 @@ from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder, new_stack
 from eegdae.models.losses import check_unit_interval
 from eegdae.randomness import Stream
-from eegdae.training.objective import Objective, denoising_loss
+from eegdae.training.denoising import denoising_loss, with_defined_emphasis
+from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
+from eegdae.training.objective import Objective
 from eegdae.training.stage import CheckpointStore, Optimizer, Stage, run_stage
 
 PRETRAIN = ("greedy_then_joint", "greedy", "joint", "none")
@@ -95,6 +97,8 @@ class FitSpec:
         What is minimised.
     level_schedule : LevelSchedule
         How the level changes during each stage.
+    recordings : Tensor of int64 or None, shape (n_rows,)
+        Which recording a row is of; needed where ``objective.locality`` is above 0.
     """
 
     x: Tensor
@@ -112,6 +116,7 @@ class FitSpec:
     layout: Layout | None = None
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
+    recordings: Tensor | None = None
 
     @property
     def key(self) -> str:
@@ -196,10 +201,13 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
     history: list[dict[str, Any]] = state["history"]
 
     names = _stage_names(spec.schedule.pretrain, len(spec.hidden))
+    for name in names if spec.objective.kl else ():
+        _check_sigmoid(stack, name)
+    graph = _graph(spec) if state["stage"] < len(names) else None
     for number, name in enumerate(names):
         if number < state["stage"]:
             continue
-        stage = _stage(spec, stack, name)
+        stage = _stage(spec, stack, name, graph)
 
         def save(fit: dict[str, Any] | None, *, at: int = number) -> None:
             if checkpoints:
@@ -224,7 +232,33 @@ def _stage_names(pretrain: str, n_layers: int) -> list[str]:
     return greedy + (["joint"] if pretrain.endswith("joint") else [])
 
 
-def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
+def _graph(spec: FitSpec) -> LocalityGraph | None:
+    """Connect the training rows; one graph of the data for all stages."""
+    objective = spec.objective
+    if not objective.locality:
+        return None
+    if spec.recordings is None:
+        raise EegdaeError(
+            f"loss.locality={objective.locality:g}: needs the recording of every row; view {spec.view!r} has "
+            "none"
+        )
+    return locality_graph(
+        spec.x, spec.recordings, spec.rows, n_neighbours=objective.n_neighbours, heat=objective.heat
+    )
+
+
+def _check_sigmoid(stack: StackedAutoencoder, stage: str) -> None:
+    """Refuse a KL sparsity of codes that are not in (0, 1)."""
+    is_last = stage == "joint" or stage == f"layer {len(stack.layers)}"
+    key = "code_activation" if is_last else "activation"
+    if stack.config[key] != "sigmoid" or stack.config.get("residual"):
+        raise EegdaeError(
+            f"loss.kl: needs codes in (0, 1), those of {stage} are {stack.config[key]}; set "
+            f"model.{key}=sigmoid, or take loss.l1"
+        )
+
+
+def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str, graph: LocalityGraph | None) -> Stage:
     """Build a stage: the whole stack on the input, or a layer on the clean codes of the frozen ones below."""
     observed = spec.observed
     if name == "joint":
@@ -239,20 +273,26 @@ def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
         # a code has no missing entries, and only sigmoids are probabilities
         observed = observed if k == 0 else None
         is_probability = k == 0 or stack.config["activation"] == "sigmoid"
-        objective = spec.objective if is_probability else replace(spec.objective, loss="mse")
+        objective = spec.objective if k == 0 else spec.objective.for_codes(is_probability=is_probability)
         epochs = spec.schedule.epochs
         corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)
     data = {"x": x} if observed is None else {"x": x, "observed": observed}
+    if graph:
+        data["position"] = torch.arange(len(x))
     skeleton = copy.deepcopy(module).requires_grad_(False)
+    fitted = corruption.fitted(x, observed, layout=layout)
+    is_input = name in ("joint", "layer 1")
     return Stage(
         name=name,
         module=module,
         loss=denoising_loss(
             skeleton,
-            corruption.fitted(x, observed, layout=layout),
+            fitted,
             spec.level,
-            objective,
+            with_defined_emphasis(objective, fitted, x, spec.level, observed=observed, is_input=is_input),
             schedule=spec.level_schedule,
+            layout=layout,
+            locality=LocalityTerm(graph, x) if graph else None,
         ),
         data=data,
         rows=spec.rows,

@@ -4,7 +4,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from eegdae.errors import EegdaeError
-from eegdae.models.losses import LOSSES, bce, check_unit_interval, cross_entropy, mse
+from eegdae.models.losses import LOSSES, bce, check_unit_interval, correntropy, cross_entropy, huber, mse
 
 
 def draws(*shape, seed=0):
@@ -13,10 +13,22 @@ def draws(*shape, seed=0):
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("missing", [False, True])
-def test_gradients(name, missing):
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.0, 0.5, 2.0])])
+def test_gradients(name, missing, weight):
     x = draws(4, 3).requires_grad_()
     observed = draws(4, 3, seed=2) > 0.4 if missing else None
-    assert torch.autograd.gradcheck(lambda r: LOSSES[name](r, draws(4, 3, seed=1), observed), x)
+    assert torch.autograd.gradcheck(
+        lambda r: LOSSES[name](r, draws(4, 3, seed=1), observed, weight=weight), x
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_weight_multiplies_its_entry_and_no_other(name):
+    r, t, observed = draws(5, 3), draws(5, 3, seed=1), draws(5, 3, seed=2) > 0.4
+    alone = [LOSSES[name](r[:, k], t[:, k], observed[:, k]) * observed[:, k].sum() for k in range(3)]
+    got = LOSSES[name](r, t, observed, weight=torch.tensor([0.0, 0.5, 2.0]))
+    torch.testing.assert_close(got, (0.5 * alone[1] + 2 * alone[2]) / observed.sum())
+    assert torch.equal(LOSSES[name](r, t, observed, weight=torch.ones(3)), LOSSES[name](r, t, observed))
 
 
 def test_cross_entropy_gradient_and_weights():
@@ -32,6 +44,29 @@ def test_values():
     assert mse(r, t).item() == pytest.approx(float(np.mean((r.numpy() - t.numpy()) ** 2)))
     by_hand = -(t * r.log() + (1 - t) * (1 - r).log()).mean()
     assert bce(r, t).item() == pytest.approx(float(by_hand))
+    e = (3 * (r - t)).numpy()
+    small = np.abs(e) <= 0.5
+    assert small.any()
+    assert not small.all()
+    by_hand = np.where(small, e**2 / 2, 0.5 * (np.abs(e) - 0.25)).mean()
+    assert huber(3 * r, 3 * t, delta=0.5).item() == pytest.approx(by_hand)
+    by_hand = (2 * 0.7**2 * (1 - np.exp(-(e**2) / (2 * 0.7**2)))).mean()
+    assert correntropy(3 * r, 3 * t, sigma=0.7).item() == pytest.approx(by_hand)
+
+
+def test_what_is_robust_is_squared_for_small_errors_and_hardly_moved_by_an_outlier():
+    r, t = draws(6, 2), draws(6, 2, seed=1)
+    torch.testing.assert_close(huber(r, t, delta=9.0), mse(r, t) / 2)
+    torch.testing.assert_close(correntropy(r, t, sigma=1e3), mse(r, t), rtol=1e-5, atol=0)
+    r.requires_grad_()
+    t[0, 0] = 1e6
+    slopes = {}
+    for loss in (mse, huber, correntropy):
+        (slopes[loss],) = torch.autograd.grad(loss(r, t) * r.numel(), r)
+    assert slopes[mse][0, 0] < -1e6
+    assert slopes[huber][0, 0] == -1
+    assert slopes[correntropy][0, 0] == 0
+    assert correntropy(r, t) < (correntropy(r[1:], t[1:]) * 10 + 2 * 2) / 12
 
 
 @pytest.mark.parametrize("name", LOSSES)

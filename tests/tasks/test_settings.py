@@ -14,6 +14,7 @@ from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.settings import read_settings
+from eegdae.training import Objective
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,18 @@ def test_what_the_configuration_says_is_what_is_built(composed):
         ("raw", tuple(config["features"]["raw"]["hidden"])),
     ]
     assert settings.windows == config["windows"]
+
+
+def test_the_loss_and_its_terms_reach_the_recipe(composed):
+    recipe = read_settings(composed).recipe
+    assert (recipe.objective, recipe.lpp) == (Objective(), None)
+    node = {**composed["loss"], "name": "huber", "delta": 2.0, "locality": 0.5, "heat": 3.0, "lpp": 4}
+    node["channel_weights"] = {"ax": 2.0}
+    recipe = read_settings(changed(composed, "loss", node)).recipe
+    expected = Objective("huber", delta=2.0, locality=0.5, heat=3.0, channel_weights={"ax": 2.0})
+    assert (recipe.objective, recipe.lpp) == (expected, 4)
+    # a run made before there were terms
+    assert read_settings(changed(composed, "loss", {"name": "bce"})).recipe.objective == Objective("bce")
 
 
 def test_options_of_a_measure_reach_its_view(composed):
@@ -121,6 +134,13 @@ def test_msda_masks_what_the_corruption_does(composed, corruption, level, share)
         ("pretrain.epochs", -1, r"pretrain\.epochs=-1"),
         ("pretrain.name", "gredy", r"pretrain='gredy'.*did you mean 'greedy'"),
         ("loss.name", "bcee", r"loss='bcee'.*did you mean 'bce'"),
+        ("loss.name", KeyError, r"loss\.name: is missing"),
+        ("loss.contractiv", 0.1, r"loss\.contractiv: unknown key; did you mean 'contractive'"),
+        ("loss.delta", 1.0, r"loss\.delta: unknown key"),
+        ("loss.l1", -0.1, r"loss\.l1=-0\.1: must be a number, 0 or more"),
+        ("loss.heat", 0, r"loss\.heat=0: must be a number above 0"),
+        ("loss.lpp", 0, r"loss\.lpp=0: must be a whole number, 1 or more"),
+        ("loss.lpp", 2.5, r"loss\.lpp=2\.5"),
         ("trainer.batch_size", 0, r"trainer\.batch_size=0"),
         ("trainer.threads", 0, r"trainer\.threads=0"),
         ("trainer.threads", 10**9, r"trainer\.threads=1000000000: must be 1024 or less"),

@@ -101,16 +101,23 @@ def test_other_heads_fine_tuning_alignment_and_bce(tmp_path, capsys):
         "corruption.clip=true",
         "finetune.lr=0.02",
     )
+    near = ("loss.locality=0.1", "loss.lpp=2", "loss.channel_weights={ax: 2.0}", "loss.kept=0.5")
     beside = ("baselines=[msda,cae]", "committee=person", "committee.n_members=3")
-    assert main(["train", *TINY, *options, *scale, *beside, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    assert main(["train", *TINY, *options, *scale, *near, *beside, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"finetuned", "supervised", "msda", "cae", "committee"} <= set(metrics)
+    assert {"finetuned", "supervised", "msda", "cae", "committee", "lpp"} <= set(metrics)
     kept = json.loads((tmp_path / "run" / "folds/1/committee.json").read_text())
     assert len(kept["accuracy"]) == len(kept["q"]) == 5
     assert 1 <= len(kept["kept"]) <= 3
     page = (tmp_path / "run" / "report.html").read_text()
     for name in ("marginalised SDA", "contractive autoencoder", "committee of people"):
         assert name in page
+    lpp, codes = (np.load(tmp_path / "run" / f"{name}.npz") for name in ("lpp", "codes"))
+    np.testing.assert_allclose(
+        lpp["codes"], (codes["codes"] - lpp["mean"]) @ lpp["components"], rtol=1e-3, atol=1e-4
+    )
+    assert "loss bce, kept 0.5" in page
+    assert "locality-preserving codes" in page
     assert metrics["finetuned"]["roc_auc"]["mean"] > 0.6
     assert "transductive" in (tmp_path / "run" / "report.html").read_text()
     assert "transductive" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""``loss``, ``optimizer``, ``pretrain`` and ``trainer``: what is minimised, and how."""
+"""``optimizer``, ``pretrain`` and ``trainer``: how long and how is trained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from eegdae.errors import EegdaeError
 from eegdae.tasks.settings.checks import known, needed, number, whole
 from eegdae.tasks.targets import resolve
-from eegdae.training import Objective, Optimizer, Schedule
+from eegdae.training import Optimizer, Schedule
 
 MAX_THREADS = 1024
 
@@ -21,13 +21,6 @@ def read_optimizer(config: Mapping[str, Any]) -> Optimizer:
     if not str(target).startswith("torch.optim."):
         raise EegdaeError(f"optimizer._target_={target!r}: is no optimizer of torch.optim")
     return Optimizer(str(target).rpartition(".")[2], node)
-
-
-def read_objective(config: Mapping[str, Any]) -> Objective:
-    """Check ``loss`` and give what is minimised."""
-    known("loss.", config["loss"], ("name",))
-    needed("loss.", config["loss"], ("name",))
-    return Objective(config["loss"]["name"])
 
 
 def read_schedule(config: Mapping[str, Any], optimizer: Optimizer) -> tuple[Schedule, int | None]:

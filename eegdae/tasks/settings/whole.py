@@ -16,7 +16,8 @@ from eegdae.tasks.settings.corruption import read_corruption
 from eegdae.tasks.settings.features import read_views
 from eegdae.tasks.settings.heads import read_finetune, read_head
 from eegdae.tasks.settings.network import read_network
-from eegdae.tasks.settings.training import read_objective, read_optimizer, read_schedule
+from eegdae.tasks.settings.objective import read_objective
+from eegdae.tasks.settings.training import read_optimizer, read_schedule
 from eegdae.tasks.targets import check_targets
 
 _SECTIONS = (
@@ -81,7 +82,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     hidden, network = read_network(config)
     optimizer = read_optimizer(config)
     schedule, threads = read_schedule(config, optimizer)
-    objective = read_objective(config)
+    objective, lpp = read_objective(config)
     corruption, level, level_schedule = read_corruption(config)
     scaler = one_of("scaler", config["scaler"], SCALERS)
     windows = dict(config["windows"])
@@ -109,6 +110,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             level=level,
             schedule=schedule,
             objective=objective,
+            lpp=lpp,
             level_schedule=level_schedule,
             network=network,
             head=read_head(config),
