@@ -28,6 +28,7 @@ from eegdae.training import (
     fit_classifier,
     fit_many,
 )
+from eegdae.training.scratch import by_blocks
 
 __all__ = [
     "Data",
@@ -61,6 +62,8 @@ class Fitted:
     features : mapping of str to Tensor, shape (n_rows, n_features)
         Of all rows, also of those that were not fitted on, by view: projected and aligned, what the scalers
         take.
+    memory_gb : float
+        See `eegdae.training.Hardware`.
     """
 
     projections: Mapping[str, TangentSpace]
@@ -68,13 +71,17 @@ class Fitted:
     stacks: Mapping[str, ViewStacks]
     history: list[dict[str, Any]]
     features: Mapping[str, Tensor]
+    memory_gb: float = 4.0
 
     def inputs(self, data: Data, rows: NDArray[np.int64], views: Sequence[View]) -> dict[str, Tensor]:
         """What the stacks take of some rows, by view: scaled, shape (n_rows, n_features)."""
-        at = torch.from_numpy(rows)
         return {
-            view.name: self.scalers[view.name].transform(
-                self.features[view.name][at], data.observed_of(view, rows)
+            view.name: _scaled(
+                self.features[view.name],
+                torch.from_numpy(rows),
+                self.scalers[view.name],
+                data.observed_of(view, rows),
+                self.memory_gb,
             )
             for view in views
         }
@@ -128,18 +135,21 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
+    stopping, memory_gb = recipe.schedule.early_stopping, recipe.schedule.hardware.memory_gb
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
-        projection = view.fit_projection(data.features[view.name][at], data.n_chans)
+        projection = None
+        if view.is_tangent:
+            projection = view.fit_projection(data.features[view.name][at], data.n_chans)
         if projection:
             projections[view.name] = projection
         features[view.name] = _aligned(data, view, view.project(data.features[view.name], projection), recipe)
-        x = features[view.name][at]
+        x = _scaled(features[view.name], at, None, None, memory_gb)
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
         spec = FitSpec(
-            x=scalers[view.name].transform(x, observed),
+            x=_scaled(features[view.name], at, scalers[view.name], observed, memory_gb),
             rows=at,
             hidden=view.hidden or recipe.hidden,
             corruption=recipe.corruption,
@@ -153,6 +163,7 @@ def fit_models(
             layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
             objective=recipe.objective,
             level_schedule=recipe.level_schedule,
+            groups=data.groups[stopping.by][rows] if stopping else None,
         )
         specs.append(spec)
         if compare:
@@ -168,7 +179,7 @@ def fit_models(
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
     history = [row for result in results for row in result.history]
-    return Fitted(projections, scalers, stacks, history, features)
+    return Fitted(projections, scalers, stacks, history, features, memory_gb)
 
 
 def fit_head(
@@ -222,6 +233,7 @@ def fit_head(
         batch_size=spec.batch_size,
         optimizer=spec.optimizer,
         checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        hardware=recipe.schedule.hardware,
         seed=recipe.seed,
         fold=fold,
         name=f"head.{name}",
@@ -343,6 +355,18 @@ def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float
         return stacks.encode(scaled).numpy()
 
 
+def _scaled(
+    x: Tensor, at: Tensor, scaler: Scaler | None, observed: Tensor | None, memory_gb: float
+) -> Tensor:
+    """Take some rows and scale them (None: as they are), block by block."""
+
+    def rows(block: slice) -> Tensor:
+        taken = x[at[block]]
+        return scaler.transform(taken, None if observed is None else observed[block]) if scaler else taken
+
+    return by_blocks(rows, len(at), row_bytes=4 * x.shape[1], memory_gb=memory_gb)
+
+
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
     """Align a view's features, all rows: each subject has its own windows, wherever they are."""
     if recipe.alignment == "none":
@@ -382,6 +406,7 @@ def _finetune_spec(
         batch_size=how.batch_size,
         optimizer=how.optimizer,
         checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        hardware=recipe.schedule.hardware,
         seed=recipe.seed,
         fold=fold,
         name=name,

@@ -76,8 +76,8 @@ class EarlyStopping:
         names = sorted(set(groups.tolist()))
         if len(names) < 2:
             raise EegdaeError(
-                f"pretrain.early_stopping.by={self.by}: the training rows are of one group, so none can be held "
-                "out; choose a finer one (session, run, trial) or pretrain.early_stopping=null"
+                f"pretrain.early_stopping.by={self.by}: the training rows are of one group, so none can "
+                "be held out; choose a finer one (session, run, trial) or pretrain.early_stopping=null"
             )
         n_held = min(len(names) - 1, max(1, round(self.share * len(names))))
         order = Stream(*key, "early stopping").permutation("groups", len(names))

@@ -150,8 +150,8 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
         check_unit_interval(spec.x, f"view {spec.view!r}")
         if schedule.hardware.precision != "32":
             raise EegdaeError(
-                f"trainer.precision={schedule.hardware.precision}: loss=bce needs 32, its logarithm does not bear 16 "
-                "bits"
+                f"trainer.precision={schedule.hardware.precision}: loss=bce needs 32, its logarithm "
+                "does not bear 16 bits"
             )
     network = {**spec.network, **({"output": "sigmoid"} if spec.objective.loss == "bce" else {})}
     stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **network)
@@ -193,13 +193,13 @@ def _sides(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
     n_empty = n_rows - int(seen.sum())
     if n_empty == n_rows:
         raise EegdaeError(
-            f"view {spec.view!r}: no entry of its {n_rows} training rows was observed; lower windows.max_missing, "
-            "or leave the view out"
+            f"view {spec.view!r}: no entry of its {n_rows} training rows was observed; lower "
+            "windows.max_missing, or leave the view out"
         )
     if n_empty:
         warnings.warn(
-            f"view {spec.view!r}: {n_empty} of {n_rows} training rows have no observed entry and are left out of "
-            "training",
+            f"view {spec.view!r}: {n_empty} of {n_rows} training rows have no observed entry and are left "
+            "out of training",
             TrainingWarning,
             stacklevel=4,
         )
@@ -207,17 +207,21 @@ def _sides(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
     stopping = spec.schedule.early_stopping
     if stopping:
         if spec.groups is None:
-            raise EegdaeError("pretrain.early_stopping: holds groups out, and the rows have none; give groups")
+            raise EegdaeError(
+                "pretrain.early_stopping: holds groups out, and the rows have none; give groups"
+            )
         out = stopping.held_out(spec.groups, (spec.seed, spec.fold))
         trained, held = seen & ~out, seen & out
         if not bool(trained.any()) or not bool(held.any()):
             raise EegdaeError(
-                f"pretrain.early_stopping.by={stopping.by}: all rows of one side are empty; choose another seed or share"
+                f"pretrain.early_stopping.by={stopping.by}: all rows of one side are empty; choose "
+                "another seed or share"
             )
     n_trained, size = int(trained.sum()), spec.schedule.batch_size
     if size > n_trained:
         warnings.warn(
-            f"trainer.batch_size={size}: more than the {n_trained} training rows; every epoch is a single step",
+            f"trainer.batch_size={size}: more than the {n_trained} training rows; every epoch is a "
+            "single step",
             TrainingWarning,
             stacklevel=4,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pytorch_lightning.plugins.environments import SLURMEnvironment  # type: ignore[attr-defined]
 
 from eegdae.errors import EegdaeError, did_you_mean
 
@@ -32,7 +33,7 @@ class Hardware:
     precision : str
         ``32``; ``bf16-mixed``, ``16-mixed``: matrix products in 16 bits, weights and steps in 32.
     memory_gb : float
-        Scaled rows and codes that take more than this many gigabytes lie in a file that is mapped into memory.
+        Scaled rows and codes that take more gigabytes than this lie in a file that is mapped into memory.
 
     Raises
     ------
@@ -60,9 +61,7 @@ class Hardware:
         ):
             value = getattr(self, key)
             if value not in allowed:
-                raise EegdaeError(
-                    f"trainer.{key}={value!r}: not known; {did_you_mean(str(value), allowed)}"
-                )
+                raise EegdaeError(f"trainer.{key}={value!r}: not known; {did_you_mean(str(value), allowed)}")
         for key in ("devices", "num_nodes"):
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -72,8 +71,8 @@ class Hardware:
         n_gpus = torch.cuda.device_count()
         if self.accelerator == "gpu" and n_gpus == 0:
             raise EegdaeError(
-                "trainer.accelerator=gpu: torch finds no GPU on this machine; set trainer.accelerator=cpu, or "
-                "install a torch with CUDA"
+                "trainer.accelerator=gpu: torch finds no GPU on this machine; set trainer.accelerator=cpu, "
+                "or install a torch with CUDA"
             )
         if self.on_gpu and self.devices > n_gpus:
             raise EegdaeError(
@@ -82,7 +81,8 @@ class Hardware:
             )
         if self.precision == "16-mixed" and not self.on_gpu:
             raise EegdaeError(
-                "trainer.precision=16-mixed: float16 is for GPUs; on a CPU set trainer.precision=32 or bf16-mixed"
+                "trainer.precision=16-mixed: float16 is for GPUs; on a CPU set trainer.precision=32 or "
+                "bf16-mixed"
             )
 
     @property
@@ -108,24 +108,21 @@ class Hardware:
             return {**options, "devices": 1}
         if not is_rank():
             raise EegdaeError(
-                f"trainer.devices={self.devices}, trainer.num_nodes={self.num_nodes}: only the command eegdae "
-                "train starts several processes; here set both to 1"
+                f"trainer.devices={self.devices}, trainer.num_nodes={self.num_nodes}: only the command "
+                "eegdae train starts several processes; here set both to 1"
             )
         return {**options, "devices": self.devices, "num_nodes": self.num_nodes, "strategy": "ddp"}
 
 
 def is_rank() -> bool:
     """Whether this process was started as one of several: by `eegdae.tasks.ranks`, torchrun or SLURM."""
-    from pytorch_lightning.plugins.environments import SLURMEnvironment
-
     return "LOCAL_RANK" in os.environ or bool(SLURMEnvironment.detect())
 
 
-def rank() -> int:
+def rank(hardware: Hardware) -> int:
     """Give the number of this process among those that train together, 0 where it is alone."""
-    if not is_rank():
+    if hardware.n_processes == 1 or not is_rank():
         return 0
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
-        if name in os.environ:
-            return int(os.environ[name])
-    return 0
+    return next(
+        int(os.environ[name]) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ
+    )

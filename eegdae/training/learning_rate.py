@@ -15,12 +15,12 @@ class LearningRate:
     """What the learning rate is multiplied by, step by step.
 
     After the warm-up, with ``s`` the share of the remaining steps and ``e`` the epochs that are over:
-    ``cosine`` is ``final + (1 - final) (1 + cos(pi s)) / 2``, ``linear`` is ``1 - (1 - final) s``, ``step`` is
-    ``gamma ** floor(e / every)`` and ``exponential`` is ``gamma ** (e / every)``.
+    ``cosine`` is ``final + (1 - final) (1 + cos(pi s)) / 2``, ``linear`` is ``1 - (1 - final) s``, ``step``
+    is ``gamma ** floor(e / every)`` and ``exponential`` is ``gamma ** (e / every)``.
 
     Parameters
     ----------
-    kind : str
+    name : str
         ``constant cosine linear step exponential``.
     warmup : float
         The factor first rises in equal steps to 1: over this share of the stage where below 1, else over this
@@ -36,7 +36,7 @@ class LearningRate:
     Raises
     ------
     EegdaeError
-        If there is no such kind, or an option is out of its range.
+        If there is no such schedule, or an option is out of its range.
 
     References
     ----------
@@ -44,21 +44,21 @@ class LearningRate:
     arXiv:1706.02677, section 2.2.
     """
 
-    kind: str = "constant"
+    name: str = "constant"
     warmup: float = 0.0
     final: float = 0.0
     gamma: float = 0.5
     every: int = 10
 
     def __post_init__(self) -> None:
-        if self.kind not in LEARNING_RATES:
+        if self.name not in LEARNING_RATES:
             raise EegdaeError(
-                f"lr_schedule.kind={self.kind!r}: no such schedule; {did_you_mean(self.kind, LEARNING_RATES)}"
+                f"lr_schedule.name={self.name!r}: no such schedule; {did_you_mean(self.name, LEARNING_RATES)}"
             )
         if not 0 <= self.warmup < math.inf or (self.warmup >= 1 and self.warmup != int(self.warmup)):
             raise EegdaeError(
-                f"lr_schedule.warmup={self.warmup}: must be a share of the stage, 0 or more and less than 1, or "
-                "a whole number of steps"
+                f"lr_schedule.warmup={self.warmup}: must be a share of the stage, 0 or more and less than "
+                "1, or a whole number of steps"
             )
         if not 0 <= self.final <= 1:
             raise EegdaeError(f"lr_schedule.final={self.final}: must be a share of optimizer.lr, 0 to 1")
@@ -70,7 +70,7 @@ class LearningRate:
     @property
     def is_constant(self) -> bool:
         """Whether no step is taken at another rate than the optimiser's own."""
-        return self.kind == "constant" and self.warmup == 0
+        return self.name == "constant" and self.warmup == 0
 
     def factor(self, step: int, *, n_steps: int, steps_per_epoch: int) -> float:
         """Give the factor of one step.
@@ -93,12 +93,12 @@ class LearningRate:
         if step < n_warm:
             return (step + 1) / n_warm
         past, left = step - n_warm, max(1, n_steps - n_warm)
-        if self.kind == "cosine":
+        if self.name == "cosine":
             return self.final + (1 - self.final) * (1 + math.cos(math.pi * past / left)) / 2
-        if self.kind == "linear":
+        if self.name == "linear":
             return 1 - (1 - self.final) * past / left
-        if self.kind == "step":
+        if self.name == "step":
             return float(self.gamma ** (past // (self.every * steps_per_epoch)))
-        if self.kind == "exponential":
+        if self.name == "exponential":
             return float(self.gamma ** (past / (self.every * steps_per_epoch)))
         return 1.0

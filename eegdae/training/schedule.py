@@ -82,13 +82,13 @@ class Schedule:
         EegdaeError
             If the epochs are given by layer, and of another number of layers.
         """
-        if isinstance(self.epochs, tuple) and self.pretrain.startswith("greedy"):
-            if len(self.epochs) != n_layers:
-                raise EegdaeError(
-                    f"pretrain.epochs={list(self.epochs)}: one a layer, but the stack has {n_layers}; give as many, "
-                    "or one number for all"
-                )
-        greedy = [f"layer {k + 1}" for k in range(n_layers)] if self.pretrain.startswith("greedy") else []
+        is_greedy = self.pretrain.startswith("greedy")
+        if is_greedy and isinstance(self.epochs, tuple) and len(self.epochs) != n_layers:
+            raise EegdaeError(
+                f"pretrain.epochs={list(self.epochs)}: one a layer, but the stack has {n_layers}; give as "
+                "many, or one number for all"
+            )
+        greedy = [f"layer {k + 1}" for k in range(n_layers)] if is_greedy else []
         return greedy + (["joint"] if self.pretrain.endswith("joint") else [])
 
     def epochs_of(self, layer: int) -> int:

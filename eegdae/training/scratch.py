@@ -14,7 +14,7 @@ from torch import Tensor
 from eegdae.connectivity.memory import release
 from eegdae.errors import EegdaeError
 
-BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**24
 """Bytes of a block; only a wider row is larger."""
 
 
@@ -30,8 +30,8 @@ def by_blocks(rows: Callable[[slice], Tensor], n_rows: int, *, row_bytes: int, m
     row_bytes : int
         Bytes of the largest row that is read or made; decides the size of a block.
     memory_gb : float
-        A result of more gigabytes lies in a file without a name in the folder for temporary files (``TMPDIR``),
-        which is gone with the last use of the tensor, also after a crash.
+        A result of more gigabytes lies in a file without a name in the folder for temporary files
+        (``TMPDIR``), which is gone with the last use of the tensor, also after a crash.
 
     Returns
     -------
@@ -74,7 +74,6 @@ def _mapped(n_bytes: int) -> np.memmap[tuple[int], np.dtype[np.uint8]]:
             return np.memmap(file, dtype=np.uint8, mode="r+", shape=(n_bytes,))
     except OSError as error:
         raise EegdaeError(
-            f"{folder}: no room for {n_bytes / 1e9:.1f} GB of intermediate results ({error.strerror}); set the "
-            "environment variable TMPDIR to a folder on a larger disk, or raise trainer.memory_gb"
+            f"{folder}: no room for {n_bytes / 1e9:.1f} GB of intermediate results ({error.strerror}); set "
+            "the environment variable TMPDIR to a folder on a larger disk, or raise trainer.memory_gb"
         ) from error
-

@@ -24,6 +24,7 @@ from eegdae.training.stage_module import BLOCK_BATCHES, StageModule
 Batch = Mapping[str, Tensor]
 Loss = Callable[[Mapping[str, Tensor], Batch, Keys], Tensor]
 
+
 class CheckpointStore(Protocol):
     """Where unfinished fits are kept; the run folder is one."""
 
@@ -68,8 +69,8 @@ class Stage:
     patience : int
         Epochs without a better loss on those after which it stops.
     weigh : callable
-        ``weigh(batch)``: what its loss is a mean over; where several processes share a batch, each part counts
-        by it.
+        ``weigh(batch)``: what its loss is a mean over; where several processes share a batch, each part
+        counts by it.
     hardware : Hardware
         On what.
     """
@@ -182,15 +183,20 @@ def _fit(trainer: pl.Trainer, module: StageModule, n_blocks: int) -> None:
         raise KeyboardInterrupt from error
 
 
+_LIGHTNING = ("pytorch_lightning", "lightning_fabric")
+
+
 class _quiet_lightning(warnings.catch_warnings):
     """Keep Lightning's start-up lines off the screen: a run has hundreds of fits."""
 
     def __enter__(self) -> None:
         super().__enter__()
-        self._level = logging.getLogger("pytorch_lightning").level
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
+        self._levels = {name: logging.getLogger(name).level for name in _LIGHTNING}
+        for name in _LIGHTNING:
+            logging.getLogger(name).setLevel(logging.ERROR)
+            warnings.filterwarnings("ignore", module=rf"{name}\..*")
 
     def __exit__(self, *error: object) -> None:
-        logging.getLogger("pytorch_lightning").setLevel(self._level)
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
         super().__exit__(*error)  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ class StageModule(pl.LightningModule):
         """Note the epoch's losses, refuse what is not a number, and stop where it no longer helps."""
         total = self._total
         if self._world > 1:
-            total = self.trainer.strategy.reduce(total, reduce_op="sum")  # type: ignore[assignment]
+            total = self.trainer.strategy.reduce(total, reduce_op="sum")
         row = {"loss": float(total) / self.stage.n_trained}
         if self.stage.held_out is not None:
             row["val_loss"] = self._held_out_loss()
