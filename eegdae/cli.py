@@ -52,12 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 after an error, told in one line; 130 after Ctrl-C.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    told: set[str] = set()
     debug = any(arg.lower() in ("debug=true", "++debug=true", "+debug=true") for arg in args)
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = partial(_tell, told=told, otherwise=warnings.showwarning)
-            return _dispatch(args)
+        return run_command(args)
     except EegdaeError as error:
         if debug:
             raise
@@ -70,6 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader of our output went away: nothing is left to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def run_command(args: Sequence[str]) -> int:
+    """Run a command and return its exit status; errors are raised, our own warnings told in a line each."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_tell, told=told, otherwise=warnings.showwarning)
+        return _dispatch(list(args))
 
 
 def _tell(

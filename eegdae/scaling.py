@@ -17,6 +17,9 @@ from eegdae.errors import EegdaeError, did_you_mean
 SCALERS = ("standard", "minmax", "none")
 ALIGNMENTS = ("none", "zscore")
 
+_BLOCK_BYTES = 2**24
+"""Bytes of the double-precision copy that a scaler makes of a part of its features."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
@@ -64,6 +67,16 @@ class Scaler:
         if kind == "none":
             return cls(torch.zeros(n_features), torch.ones(n_features))
         width = n_features // n_groups if n_groups else 1
+        # whole groups, a few at a time: what follows takes several times their memory
+        step = width * max(1, _BLOCK_BYTES // (8 * max(1, len(x)) * width))
+        center, scale = torch.empty(n_features), torch.empty(n_features)
+        for part in (slice(at, at + step) for at in range(0, n_features, step)):
+            seen = None if observed is None else observed[:, part]
+            center[part], scale[part] = cls._block(x[:, part], kind, width, seen)
+        return cls(center, scale)
+
+    @staticmethod
+    def _block(x: Tensor, kind: str, width: int, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         # (rows, groups, width) -> (groups, rows x width): numbers that share a scale; NaN where unobserved
         values = x.double() if observed is None else x.double().masked_fill(~observed, math.nan)
         pooled = values.reshape(len(x), -1, width).transpose(0, 1).flatten(1)
@@ -76,7 +89,7 @@ class Scaler:
         # a feature that was never observed stays as it is
         center, scale = center.nan_to_num(0.0, 0.0, 0.0), scale.nan_to_num(0.0, 0.0, 0.0)
         scale = torch.where(scale > 1e-12 * center.abs().clamp(min=1e-12), scale, 1.0)
-        return cls(center.repeat_interleave(width).float(), scale.repeat_interleave(width).float())
+        return center.repeat_interleave(width).float(), scale.repeat_interleave(width).float()
 
     def transform(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """Scale rows, shape (n_rows, n_features); what was not observed becomes 0."""

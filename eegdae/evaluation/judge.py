@@ -29,6 +29,7 @@ from eegdae.training import (
     fit_classifier,
     fit_many,
 )
+from eegdae.training.scratch import by_blocks
 
 __all__ = [
     "Data",
@@ -64,6 +65,8 @@ class Fitted:
         take.
     specs : mapping of str to FitSpec
         How the codes were fitted, by view.
+    memory_gb : float
+        See `eegdae.training.Hardware`.
     """
 
     projections: Mapping[str, TangentSpace]
@@ -72,13 +75,17 @@ class Fitted:
     history: list[dict[str, Any]]
     features: Mapping[str, Tensor]
     specs: Mapping[str, FitSpec]
+    memory_gb: float = 4.0
 
     def inputs(self, data: Data, rows: NDArray[np.int64], views: Sequence[View]) -> dict[str, Tensor]:
         """What the stacks take of some rows, by view: scaled, shape (n_rows, n_features)."""
-        at = torch.from_numpy(rows)
         return {
-            view.name: self.scalers[view.name].transform(
-                self.features[view.name][at], data.observed_of(view, rows)
+            view.name: _scaled(
+                self.features[view.name],
+                torch.from_numpy(rows),
+                self.scalers[view.name],
+                data.observed_of(view, rows),
+                self.memory_gb,
             )
             for view in views
         }
@@ -135,18 +142,21 @@ def fit_models(
     at = torch.from_numpy(rows)
     objective = recipe.objective.for_channels(data.ch_names)
     recordings = data.recordings(rows) if objective.locality else None
+    stopping, memory_gb = recipe.schedule.early_stopping, recipe.schedule.hardware.memory_gb
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
-        projection = view.fit_projection(data.features[view.name][at], data.n_chans)
+        projection = None
+        if view.is_tangent:
+            projection = view.fit_projection(data.features[view.name][at], data.n_chans)
         if projection:
             projections[view.name] = projection
         features[view.name] = _aligned(data, view, view.project(data.features[view.name], projection), recipe)
-        x = features[view.name][at]
+        x = _scaled(features[view.name], at, None, None, memory_gb)
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
         spec = FitSpec(
-            x=scalers[view.name].transform(x, observed),
+            x=_scaled(features[view.name], at, scalers[view.name], observed, memory_gb),
             rows=at,
             hidden=view.hidden or recipe.hidden,
             corruption=recipe.corruption,
@@ -161,6 +171,7 @@ def fit_models(
             objective=objective,
             level_schedule=recipe.level_schedule,
             recordings=recordings,
+            groups=data.groups[stopping.by][rows] if stopping else None,
         )
         specs.append(spec)
         if compare:
@@ -180,7 +191,7 @@ def fit_models(
         stacks["autoencoder"] = stacks["codes"]
     history = [row for result in results for row in result.history]
     of_codes = {spec.view: spec for spec in specs if spec.name == "codes"}
-    return Fitted(projections, scalers, stacks, history, features, of_codes)
+    return Fitted(projections, scalers, stacks, history, features, of_codes, memory_gb)
 
 
 def fit_head(
@@ -234,6 +245,7 @@ def fit_head(
         batch_size=spec.batch_size,
         optimizer=spec.optimizer,
         checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        hardware=recipe.schedule.hardware,
         seed=recipe.seed,
         fold=fold,
         name=f"head.{name}",
@@ -344,6 +356,18 @@ def reconstruct(
     }
 
 
+def _scaled(
+    x: Tensor, at: Tensor, scaler: Scaler | None, observed: Tensor | None, memory_gb: float
+) -> Tensor:
+    """Take some rows and scale them (None: as they are), block by block."""
+
+    def rows(block: slice) -> Tensor:
+        taken = x[at[block]]
+        return scaler.transform(taken, None if observed is None else observed[block]) if scaler else taken
+
+    return by_blocks(rows, len(at), row_bytes=4 * x.shape[1], memory_gb=memory_gb)
+
+
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
     """Align a view's features, all rows: each subject has its own windows, wherever they are."""
     if recipe.alignment == "none":
@@ -383,6 +407,7 @@ def _finetune_spec(
         batch_size=how.batch_size,
         optimizer=how.optimizer,
         checkpoint_seconds=recipe.schedule.checkpoint_seconds,
+        hardware=recipe.schedule.hardware,
         seed=recipe.seed,
         fold=fold,
         name=name,

@@ -82,12 +82,12 @@ def launch(command: str, args: Sequence[str]) -> int:
     if "--help" in args or "-h" in args:
         print(help_text(command, folder))
         return 0
-    args = [word for arg in args for word in _data_path(arg)]
+    given, args = args, [word for arg in args for word in _data_path(arg)]
     outcome = _Outcome()
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     job = hydra_main(version_base="1.3", config_path=str(folder), config_name=command)(
-        lambda config: _job(command, config, outcome)
+        lambda config: _job(command, given, config, outcome)
     )
     before = sys.argv
     # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it
@@ -124,7 +124,7 @@ class _Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-def _job(command: str, config: DictConfig, outcome: _Outcome) -> Any:
+def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcome) -> Any:
     """Run one job; its error is kept: Hydra would print it, and end a sweep whose other jobs can go on."""
     outcome.started = True
     hydra = HydraConfig.get()
@@ -135,7 +135,13 @@ def _job(command: str, config: DictConfig, outcome: _Outcome) -> Any:
     try:
         plain = plain_config(config)
         check_targets(plain)
-        return _task(command)(plain, Path(hydra.runtime.output_dir))
+        folder = Path(hydra.runtime.output_dir)
+        if command == "train":
+            from eegdae.tasks.ranks import train_together
+
+            if train_together(args, folder, plain, in_sweep=in_sweep):
+                return None
+        return _task(command)(plain, folder)
     except EegdaeError as error:
         known = error
     except OSError as error:

@@ -19,8 +19,12 @@ TARGETS: dict[str, tuple[str, str]] = {
     "eegdae.models.StackedAutoencoder": ("eegdae.models", "StackedAutoencoder"),
     "eegdae.models.CodeClassifier": ("eegdae.models", "CodeClassifier"),
     "eegdae.evaluation.heads.LogisticHead": ("eegdae.evaluation.heads", "LogisticHead"),
+    "torch.optim.Adagrad": ("torch.optim", "Adagrad"),
     "torch.optim.Adam": ("torch.optim", "Adam"),
     "torch.optim.AdamW": ("torch.optim", "AdamW"),
+    "torch.optim.NAdam": ("torch.optim", "NAdam"),
+    "torch.optim.RAdam": ("torch.optim", "RAdam"),
+    "torch.optim.RMSprop": ("torch.optim", "RMSprop"),
     "torch.optim.SGD": ("torch.optim", "SGD"),
 }
 """Exact name -> (module, attribute)."""

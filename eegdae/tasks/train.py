@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,8 +31,10 @@ from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.prepare import counted, load_windows, make_data
+from eegdae.tasks.ranks import open_run
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
+from eegdae.training.hardware import rank
 from eegdae.windows import Windows
 
 log = logging.getLogger("eegdae")
@@ -58,18 +61,21 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         What the user can mend; ``run.json`` then says ``failed``.
     """
     settings = read_settings(config)
-    with RunFolder(folder, config, resume=bool(config["resume"])) as run:
+    hardware = settings.recipe.schedule.hardware
+    with open_run(folder, config, hardware, resume=bool(config["resume"])) as run:
         if run.is_done:
             log.info(f"{folder}: done already, nothing to go on with")
             return read_json(folder / "metrics.json")
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
+        if settings.threads or hardware.devices > 1:
+            torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
         windows = load_windows(settings.data, settings.windows)
         data = make_data(windows, settings)
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)
         model, fitted = _final_model(run, data, windows, settings, fold=len(folds))
+        if rank(hardware):
+            return {}  # what is left to do is the first process's
         if not folds:
             rows = np.arange(len(windows))
             keep_reconstructions(run, ".", reconstruct(data, rows, rows, fitted, settings.recipe, fold=0))

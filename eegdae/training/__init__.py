@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from eegdae.training.denoising import denoising_loss
+from eegdae.training.early_stopping import EarlyStopping
 from eegdae.training.finetune import ClassifierSpec, fit_classifier
-from eegdae.training.fit import FitResult, FitSpec, Schedule, fit_many
+from eegdae.training.fit import FitResult, FitSpec, TrainingWarning, fit_many
+from eegdae.training.hardware import Hardware
+from eegdae.training.learning_rate import LearningRate
 from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
 from eegdae.training.locality_projection import LocalityProjection
 from eegdae.training.objective import LOSS_OPTIONS, Objective
-from eegdae.training.stage import CheckpointStore, Optimizer, Stage, run_stage
+from eegdae.training.optimizers import OPTIMIZERS, Optimizer
+from eegdae.training.schedule import Schedule
+from eegdae.training.stage import CheckpointStore, Stage, run_stage
 
 __all__ = [
     "LOSS_OPTIONS",
+    "OPTIMIZERS",
     "CheckpointStore",
     "ClassifierSpec",
+    "EarlyStopping",
     "FitResult",
     "FitSpec",
+    "Hardware",
+    "LearningRate",
     "LocalityGraph",
     "LocalityProjection",
     "LocalityTerm",
@@ -23,6 +32,7 @@ __all__ = [
     "Optimizer",
     "Schedule",
     "Stage",
+    "TrainingWarning",
     "denoising_loss",
     "fit_classifier",
     "fit_many",

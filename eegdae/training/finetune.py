@@ -16,7 +16,9 @@ from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy
 from eegdae.randomness import Keys, Stream
-from eegdae.training.stage import Batch, CheckpointStore, Optimizer, Stage, run_stage
+from eegdae.training.hardware import Hardware
+from eegdae.training.optimizers import Optimizer
+from eegdae.training.stage import Batch, CheckpointStore, Stage, run_stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,8 @@ class ClassifierSpec:
         How long and how.
     seed, fold, name
         What the random draws depend on, and what the model is called in the history.
+    hardware : Hardware
+        On what it is trained.
     """
 
     views: Mapping[str, Tensor]
@@ -67,6 +71,7 @@ class ClassifierSpec:
     seed: int = 0
     fold: int = 0
     name: str = "finetuned"
+    hardware: Hardware = field(default_factory=Hardware)
 
     @property
     def key(self) -> str:
@@ -144,6 +149,8 @@ def fit_classifier(
         batch_size=spec.batch_size,
         optimizer=spec.optimizer,
         key=(spec.seed, spec.fold, spec.name),
+        weigh=lambda batch: float(weight.to(batch["target"].device)[batch["target"]].sum()),
+        hardware=spec.hardware,
     )
     losses = run_stage(
         stage,
@@ -153,8 +160,8 @@ def fit_classifier(
         label=f"fold {spec.fold} {spec.name}",
     )
     history = [
-        {"model": spec.name, "fold": spec.fold, "view": "all", "stage": stage.name, "epoch": e, "loss": loss_}
-        for e, loss_ in enumerate(losses, 1)
+        {"model": spec.name, "fold": spec.fold, "view": "all", "stage": stage.name, "epoch": e, **row}
+        for e, row in enumerate(losses, 1)
     ]
     return model.requires_grad_(False).eval(), history
 

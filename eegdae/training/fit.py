@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eegdae.corruption import Corruption, LevelSchedule
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder, new_stack
 from eegdae.models.losses import check_unit_interval
@@ -19,50 +21,13 @@ from eegdae.randomness import Stream
 from eegdae.training.denoising import denoising_loss, with_defined_emphasis
 from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
 from eegdae.training.objective import Objective
-from eegdae.training.stage import CheckpointStore, Optimizer, Stage, run_stage
+from eegdae.training.schedule import Schedule
+from eegdae.training.scratch import by_blocks
+from eegdae.training.stage import Batch, CheckpointStore, Stage, n_rows_of, run_stage
 
-PRETRAIN = ("greedy_then_joint", "greedy", "joint", "none")
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """How a stack is trained.
-
-    Parameters
-    ----------
-    pretrain : str
-        ``greedy_then_joint``, ``greedy`` (layer by layer), ``joint`` (all at once), ``none`` (left as drawn).
-    epochs : int
-        Of each greedy stage.
-    joint_epochs : int
-        Of the joint pass.
-    batch_size : int
-        Rows a step.
-    optimizer : Optimizer
-        Started anew in each stage.
-    checkpoint_seconds : float
-        Shortest time between two saves of an unfinished stage, in seconds.
-    """
-
-    pretrain: str = "greedy_then_joint"
-    epochs: int = 20
-    joint_epochs: int = 20
-    batch_size: int = 128
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    checkpoint_seconds: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.pretrain not in PRETRAIN:
-            raise EegdaeError(
-                f"pretrain={self.pretrain!r}: no such schedule; {did_you_mean(self.pretrain, PRETRAIN)}"
-            )
-        for key, value, low in (
-            ("pretrain.epochs", self.epochs, 0),
-            ("pretrain.joint_epochs", self.joint_epochs, 0),
-            ("trainer.batch_size", self.batch_size, 1),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise EegdaeError(f"{key}={value}: must be a whole number, {low} or more")
+class TrainingWarning(UserWarning):
+    """Training goes on, in another way than one may think."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +37,7 @@ class FitSpec:
     Parameters
     ----------
     x : Tensor, shape (n_rows, n_features)
-        Clean training rows, scaled; float32.
+        Clean training rows, scaled; float32. May be mapped into memory from a file.
     rows : Tensor of int64, shape (n_rows,)
         Their numbers over the whole data set: noise is drawn by row number.
     hidden : tuple of int
@@ -99,6 +64,8 @@ class FitSpec:
         How the level changes during each stage.
     recordings : Tensor of int64 or None, shape (n_rows,)
         Which recording a row is of; needed where ``objective.locality`` is above 0.
+    groups : ndarray of str or None, shape (n_rows,)
+        Group of each row: early stopping holds whole groups out.
     """
 
     x: Tensor
@@ -117,6 +84,7 @@ class FitSpec:
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
     recordings: Tensor | None = None
+    groups: NDArray[Any] | None = None
 
     @property
     def key(self) -> str:
@@ -150,7 +118,7 @@ class FitResult:
     model : StackedAutoencoder
         On the CPU, in no need of a gradient.
     history : list of dict
-        One row an epoch a stage: ``model fold view stage epoch loss``.
+        One row an epoch a stage: ``model fold view stage epoch loss``, and ``val_loss`` with early stopping.
     """
 
     spec: FitSpec
@@ -187,27 +155,41 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
         raise EegdaeError(
             f"view {spec.view!r}: {tuple(spec.x.shape)} rows and features; training needs 2 rows or more"
         )
-    if spec.observed is not None:
+    schedule, memory_gb = spec.schedule, spec.schedule.hardware.memory_gb
+    x, observed = spec.x, spec.observed
+    if observed is not None:
         # what was not observed would still reach the network as input
-        spec = replace(spec, x=spec.x.masked_fill(~spec.observed, 0.0))
+        clean = by_blocks(
+            lambda block: x[block].masked_fill(~observed[block], 0.0),
+            len(x),
+            row_bytes=4 * x.shape[1],
+            memory_gb=memory_gb,
+        )
+        spec = replace(spec, x=clean)
     if spec.objective.loss == "bce":
         check_unit_interval(spec.x, f"view {spec.view!r}")
+        if schedule.hardware.precision != "32":
+            raise EegdaeError(
+                f"trainer.precision={schedule.hardware.precision}: loss=bce needs 32, its logarithm "
+                "does not bear 16 bits"
+            )
     network = {**spec.network, **({"output": "sigmoid"} if spec.objective.loss == "bce" else {})}
     stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **network)
     stack.reset(Stream(spec.seed, spec.fold, spec.view))
+    names = schedule.stage_names(len(spec.hidden))
+    sides = _sides(spec) if names else (None, None)
     state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
     if "stack" in state:
         stack.load_state_dict(state["stack"])
     history: list[dict[str, Any]] = state["history"]
 
-    names = _stage_names(spec.schedule.pretrain, len(spec.hidden))
     for name in names if spec.objective.kl else ():
         _check_sigmoid(stack, name)
     graph = _graph(spec) if state["stage"] < len(names) else None
     for number, name in enumerate(names):
         if number < state["stage"]:
             continue
-        stage = _stage(spec, stack, name, graph)
+        stage = _stage(spec, stack, name, sides, graph)
 
         def save(fit: dict[str, Any] | None, *, at: int = number) -> None:
             if checkpoints:
@@ -218,18 +200,56 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
             stage,
             state=state["fit"] if number == state["stage"] else None,
             save=save if checkpoints else None,
-            checkpoint_seconds=spec.schedule.checkpoint_seconds,
+            checkpoint_seconds=schedule.checkpoint_seconds,
             label=f"fold {spec.fold} {spec.name} {spec.view}",
         )
         who = {"model": spec.name, "fold": spec.fold, "view": spec.view, "stage": name}
-        history.extend({**who, "epoch": e, "loss": loss} for e, loss in enumerate(losses, 1))
+        history.extend({**who, "epoch": e, **row} for e, row in enumerate(losses, 1))
         save(None, at=number + 1)
     return FitResult(spec, stack.requires_grad_(False).eval(), history)
 
 
-def _stage_names(pretrain: str, n_layers: int) -> list[str]:
-    greedy = [f"layer {k + 1}" for k in range(n_layers)] if pretrain.startswith("greedy") else []
-    return greedy + (["joint"] if pretrain.endswith("joint") else [])
+def _sides(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
+    """Positions of the rows to train on (None = all), and of those held out (None = none)."""
+    n_rows = len(spec.x)
+    seen = torch.ones(n_rows, dtype=torch.bool) if spec.observed is None else spec.observed.any(1)
+    n_empty = n_rows - int(seen.sum())
+    if n_empty == n_rows:
+        raise EegdaeError(
+            f"view {spec.view!r}: no entry of its {n_rows} training rows was observed; lower "
+            "windows.max_missing, or leave the view out"
+        )
+    if n_empty:
+        warnings.warn(
+            f"view {spec.view!r}: {n_empty} of {n_rows} training rows have no observed entry and are left "
+            "out of training",
+            TrainingWarning,
+            stacklevel=4,
+        )
+    trained, held = seen, torch.zeros_like(seen)
+    stopping = spec.schedule.early_stopping
+    if stopping:
+        if spec.groups is None:
+            raise EegdaeError(
+                "pretrain.early_stopping: holds groups out, and the rows have none; give groups"
+            )
+        out = stopping.held_out(spec.groups, (spec.seed, spec.fold))
+        trained, held = seen & ~out, seen & out
+        if not bool(trained.any()) or not bool(held.any()):
+            raise EegdaeError(
+                f"pretrain.early_stopping.by={stopping.by}: all rows of one side are empty; choose "
+                "another seed or share"
+            )
+    n_trained, size = int(trained.sum()), spec.schedule.batch_size
+    if size > n_trained:
+        warnings.warn(
+            f"trainer.batch_size={size}: more than the {n_trained} training rows; every epoch is a "
+            "single step",
+            TrainingWarning,
+            stacklevel=4,
+        )
+    whole = n_trained == n_rows
+    return None if whole else trained.nonzero()[:, 0], held.nonzero()[:, 0] if stopping else None
 
 
 def _graph(spec: FitSpec) -> LocalityGraph | None:
@@ -258,23 +278,28 @@ def _check_sigmoid(stack: StackedAutoencoder, stage: str) -> None:
         )
 
 
-def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str, graph: LocalityGraph | None) -> Stage:
+def _stage(
+    spec: FitSpec,
+    stack: StackedAutoencoder,
+    name: str,
+    sides: tuple[Tensor | None, Tensor | None],
+    graph: LocalityGraph | None,
+) -> Stage:
     """Build a stage: the whole stack on the input, or a layer on the clean codes of the frozen ones below."""
-    observed = spec.observed
+    observed, schedule = spec.observed, spec.schedule
     if name == "joint":
         module: nn.Module = stack
-        x, objective, epochs = spec.x, spec.objective, spec.schedule.joint_epochs
-        corruption, layout = spec.corruption, spec.layout
+        x, objective, epochs = spec.x, spec.objective, schedule.joint_epochs
+        corruption, layout, optimizer = spec.corruption, spec.layout, schedule.joint_optimizer
     else:
         k = int(name.split()[1]) - 1
         module = stack.layers[k]
-        with torch.no_grad():
-            x = stack.encode(spec.x, n_layers=k)
+        x = clean_codes(stack, spec.x, k, memory_gb=schedule.hardware.memory_gb)
         # a code has no missing entries, and only sigmoids are probabilities
         observed = observed if k == 0 else None
         is_probability = k == 0 or stack.config["activation"] == "sigmoid"
         objective = spec.objective if k == 0 else spec.objective.for_codes(is_probability=is_probability)
-        epochs = spec.schedule.epochs
+        epochs, optimizer = schedule.epochs_of(k), schedule.optimizer
         corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)
     data = {"x": x} if observed is None else {"x": x, "observed": observed}
     if graph:
@@ -297,7 +322,46 @@ def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str, graph: LocalityG
         data=data,
         rows=spec.rows,
         epochs=epochs,
-        batch_size=spec.schedule.batch_size,
-        optimizer=spec.schedule.optimizer,
+        batch_size=schedule.batch_size,
+        optimizer=optimizer,
         key=(spec.seed, spec.fold, spec.view),
+        trained=sides[0],
+        held_out=sides[1],
+        patience=schedule.early_stopping.patience if schedule.early_stopping else 0,
+        weigh=n_rows_of if observed is None else _n_observed,
+        hardware=schedule.hardware,
     )
+
+
+def clean_codes(stack: StackedAutoencoder, x: Tensor, n_layers: int, *, memory_gb: float) -> Tensor:
+    """Give the clean codes of the first layers: once a stage, block by block.
+
+    Parameters
+    ----------
+    stack : StackedAutoencoder
+        Whose layers are frozen below ``n_layers``.
+    x : Tensor, shape (n_rows, n_features)
+        Clean rows.
+    n_layers : int
+        How many layers; 0 gives ``x`` itself.
+    memory_gb : float
+        See `Hardware`.
+
+    Returns
+    -------
+    Tensor, shape (n_rows, n_codes of the layer)
+        In memory or mapped into it.
+    """
+    if n_layers == 0:
+        return x
+    with torch.no_grad():
+        return by_blocks(
+            lambda block: stack.encode(x[block], n_layers=n_layers),
+            len(x),
+            row_bytes=4 * x.shape[1],
+            memory_gb=memory_gb,
+        )
+
+
+def _n_observed(batch: Batch) -> float:
+    return float(batch["observed"].sum())

@@ -6,9 +6,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from eegdae.errors import EegdaeError
-from eegdae.training import Optimizer, Stage, run_stage
-from eegdae.training.stage import OPTIMIZERS
+from eegdae.training import OPTIMIZERS, Optimizer, Stage, run_stage
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 Y = X @ torch.tensor([[1.0], [-2.0], [0.5]])
@@ -39,8 +37,9 @@ def stage(*, epochs=30, optimizer=None, loss=None):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_it_minimises_and_leaves_frozen_parameters(name):
-    s = stage(optimizer=Optimizer(name, {"lr": 0.1, "weight_decay": 0.0}))
-    losses = run_stage(s)
+    lr = 0.5 if name == "Adagrad" else 0.1
+    s = stage(optimizer=Optimizer(name, {"lr": lr, "weight_decay": 0.0}))
+    losses = [row["loss"] for row in run_stage(s)]
     assert len(losses) == 30
     assert losses[-1] < 0.02 * losses[0]
     torch.testing.assert_close(s.module.weight.detach(), torch.tensor([[1.0, -2.0, 0.5]]), atol=0.1, rtol=0)
@@ -66,7 +65,8 @@ def test_every_row_once_an_epoch_in_another_order():
 
 def test_history_is_the_mean_over_rows_and_0_epochs_do_nothing():
     s = stage(epochs=1, optimizer=Optimizer("SGD", {"lr": 0.0}))
-    assert run_stage(s) == pytest.approx([Y.square().mean().item()])
+    (row,) = run_stage(s)
+    assert row == {"loss": pytest.approx(Y.square().mean().item())}
     idle = stage(epochs=0)
     assert run_stage(idle) == []
     assert (idle.module.weight == 0).all()
@@ -87,18 +87,3 @@ def test_other_people_s_warnings_and_logs_are_as_before():
     run_stage(stage(epochs=1))
     assert warnings.filters == before
     assert logging.getLogger("pytorch_lightning").level == level
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "says"),
-    [
-        ("Adm", {"lr": 1e-3}, r"^optimizer='Adm': no such optimiser; did you mean 'Adam'"),
-        ("Adam", {"lr": 1e-3, "momentum": 0.9}, r"^optimizer: Adam does not take .*momentum"),
-        ("SGD", {"lr": -1.0}, r"^optimizer: SGD does not take .*Invalid learning rate"),
-        ("AdamW", {"lr": "fast"}, r"^optimizer\.lr='fast': must be a number"),
-    ],
-)
-def test_optimizers_are_checked_at_once(name, options, says):
-    with pytest.raises(EegdaeError, match=says) as caught:
-        Optimizer(name, options)
-    assert "\n" not in str(caught.value)

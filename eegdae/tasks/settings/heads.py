@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from eegdae.errors import EegdaeError
@@ -67,4 +68,4 @@ def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[
     whole(f"{key}.width", node["width"], low=0)
     if not 0 <= number(f"{key}.dropout", node["dropout"]) < 1:
         raise EegdaeError(f"{key}.dropout={node['dropout']}: must be 0 or more and less than 1")
-    return {**node, "optimizer": Optimizer(optimizer.name, {**optimizer.options, "lr": lr})}
+    return {**node, "optimizer": replace(optimizer, options={**optimizer.options, "lr": lr})}

@@ -21,7 +21,7 @@ from eegdae.tasks.settings.training import read_optimizer, read_schedule
 from eegdae.tasks.targets import check_targets
 
 _SECTIONS = (
-    *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "pretrain"),
+    *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
     *("finetune", "head", "committee", "split", "trainer"),
 )
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
