@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, ViewStacks, stack_from_config
+from eegdae.recentring import Recentring
 from eegdae.recordings.recording import reference_name
-from eegdae.scaling import Alignment, Scaler
+from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.windows import Windows
 
@@ -41,8 +43,8 @@ class CodeModel:
         Channels that windows must have, and their units.
     classes : tuple of str
         What the head tells apart; empty where there were no labels.
-    alignment : str
-        See `Alignment`; of the windows that are given, all of a subject's should be there.
+    alignment : AlignmentSpec
+        How the windows that are given are aligned; all of a subject's (or a session's) should be there.
     head : LogisticHead, CodeClassifier or None
         On the codes.
     corruption : str
@@ -61,7 +63,7 @@ class CodeModel:
     ch_names: tuple[str, ...]
     units: tuple[str, ...]
     classes: tuple[str, ...] = ()
-    alignment: str = "none"
+    alignment: AlignmentSpec = field(default_factory=AlignmentSpec)
     head: LogisticHead | CodeClassifier | None = None
     corruption: str = field(default="", kw_only=True)
     projections: Mapping[str, TangentSpace] = field(default_factory=dict, kw_only=True)
@@ -108,21 +110,25 @@ class CodeModel:
         -------
         dict of str to ndarray
             By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features) as
-            `View.features` gives them; of covariances in float64.
+            `View.features` gives them; of covariances in float64. Where signals are re-centred, raw windows
+            are brought back to their unit; other features are those of the re-centred signals.
         """
         windows = self.fit_channels(windows)
+        recentring = Recentring.fit(windows, self.alignment)
+        windows, groups = recentring.transform(windows), self.alignment.groups(windows.metadata)
         back = self.reconstruct_features(
-            compute_views(windows, self.views),
-            windows.metadata["subject"].to_numpy(),
-            observed=observed_features(windows),
+            compute_views(windows, self.views), groups, observed=observed_features(windows)
         )
-        return {
-            view.name: x.reshape(len(x), -1, self.n_times) if view.is_raw else x
-            for view, x in ((view, back[view.name].numpy()) for view in self.views)
-        }
+        found: dict[str, NDArray[np.floating[Any]]] = {}
+        for view in self.views:
+            x = back[view.name].numpy()
+            if view.is_raw:
+                x = recentring.inverse_transform(x.reshape(len(x), -1, self.n_times), groups)
+            found[view.name] = x
+        return found
 
     def reconstruct_features(
-        self, features: Mapping[str, Tensor], subjects: NDArray[Any], *, observed: Tensor | None = None
+        self, features: Mapping[str, Tensor], groups: NDArray[Any], *, observed: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Features as the network gives them back, in their own unit.
 
@@ -130,8 +136,8 @@ class CodeModel:
         ----------
         features : mapping of str to Tensor, shape (n_rows, n_features)
             By view, of `compute_views`; views that are left out are left out.
-        subjects : ndarray of str, shape (n_rows,)
-            Whose row it is.
+        groups : ndarray of str, shape (n_rows,)
+            Whose row it is: of ``alignment.groups``.
         observed : Tensor of bool or None, shape (n_rows, n_features)
             Of the raw view.
 
@@ -142,10 +148,10 @@ class CodeModel:
         """
         back = {}
         for view in (view for view in self.views if view.name in features):
-            x, alignment = self._input(view, features[view.name], subjects, observed)
+            x, alignment = self._input(view, features[view.name], groups, observed)
             with torch.inference_mode():
                 x = self.scalers[view.name].inverse_transform(self.stacks[view.name](x))
-            x = alignment.inverse_transform(x, subjects)
+            x = alignment.inverse_transform(x, groups)
             projection = self.projections.get(view.name)
             back[view.name] = projection.inverse_transform(x) if projection else x
         return back
@@ -170,21 +176,27 @@ class CodeModel:
     def scaled(self, windows: Windows) -> dict[str, Tensor]:
         """Aligned and scaled features by view, what the stacks take."""
         windows = self.fit_channels(windows)
-        subjects, observed = windows.metadata["subject"].to_numpy(), observed_features(windows)
+        windows = Recentring.fit(windows, self.alignment).transform(windows)
+        groups, observed = self.alignment.groups(windows.metadata), observed_features(windows)
         return {
-            view.name: self._input(view, view.features(windows), subjects, observed)[0] for view in self.views
+            view.name: self._input(view, view.features(windows), groups, observed)[0] for view in self.views
         }
 
     def _input(
-        self, view: View, x: Tensor, subjects: NDArray[Any], observed: Tensor | None
+        self, view: View, x: Tensor, groups: NDArray[Any], observed: Tensor | None
     ) -> tuple[Tensor, Alignment]:
         """What a stack takes, and how the rows at hand were aligned on the way."""
         observed = observed if view.is_raw else None
         x = view.project(x, self.projections.get(view.name))
         alignment = Alignment.fit(
-            x, subjects, self.alignment, n_groups=view.n_groups(len(self.ch_names)), observed=observed
+            x,
+            groups,
+            self.alignment.kind,
+            n_windows=self.alignment.n_windows,
+            n_groups=view.n_groups(len(self.ch_names)),
+            observed=observed,
         )
-        x = alignment.transform(x, subjects, observed)
+        x = alignment.transform(x, groups, observed)
         return self.scalers[view.name].transform(x, observed), alignment
 
     def fit_channels(self, windows: Windows) -> Windows:
@@ -261,7 +273,7 @@ class CodeModel:
             "classes": list(self.classes),
             "reference": list(self.reference) if isinstance(self.reference, tuple) else self.reference,
             "laplacian": self.laplacian,
-            "alignment": self.alignment,
+            "alignment": asdict(self.alignment),
             "corruption": self.corruption,
             "head": _head_state(self.head),
         }
@@ -311,7 +323,7 @@ class CodeModel:
             ch_names=tuple(state["ch_names"]),
             units=tuple(state["units"]),
             classes=tuple(state["classes"]),
-            alignment=state["alignment"],
+            alignment=_alignment_from(state["alignment"]),
             corruption=state["corruption"],
             projections={name: TangentSpace.from_state(p) for name, p in projections.items()},
             head=_head_from(state["head"]),
@@ -330,6 +342,11 @@ def head_proba(head: LogisticHead | CodeClassifier, codes: NDArray[np.float32]) 
 def observed_features(windows: Windows) -> Tensor | None:
     """Mask of the raw view's features, shape (n_windows, n_features); None where all was observed."""
     return None if windows.mask is None else torch.from_numpy(np.ascontiguousarray(windows.mask)).flatten(1)
+
+
+def _alignment_from(state: Mapping[str, Any] | str) -> AlignmentSpec:
+    # older runs name the kind alone
+    return AlignmentSpec(state) if isinstance(state, str) else AlignmentSpec(**state)
 
 
 def _head_state(head: LogisticHead | CodeClassifier | None) -> dict[str, Any] | None:

@@ -1,21 +1,16 @@
-"""Shift and scale of features: fitted on training rows (`Scaler`), and subject by subject (`Alignment`)."""
+"""Shift and scale of features, fitted on training rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.errors import EegdaeError, did_you_mean
 
 SCALERS = ("standard", "minmax", "none")
-ALIGNMENTS = ("none", "zscore")
 
 _BLOCK_BYTES = 2**24
 """Bytes of the double-precision copy that a scaler makes of a part of its features."""
@@ -99,85 +94,3 @@ class Scaler:
     def inverse_transform(self, x: Tensor) -> Tensor:
         """Bring scaled rows back to the unit of the features, shape (n_rows, n_features)."""
         return x * self.scale + self.center
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """Shift and scale of each subject's features, from all rows at hand of that subject, unlabelled.
-
-    A row then depends on its subject's other rows, also on those that are tested: transductive.
-
-    Parameters
-    ----------
-    scalers : mapping of str to Scaler
-        By subject; empty where nothing is aligned.
-    """
-
-    scalers: Mapping[str, Scaler]
-
-    @classmethod
-    def fit(
-        cls,
-        x: Tensor,
-        subjects: NDArray[Any],
-        kind: str,
-        *,
-        n_groups: int | None = None,
-        observed: Tensor | None = None,
-    ) -> Alignment:
-        """Fit an alignment on the very rows that it is for.
-
-        Parameters
-        ----------
-        x : Tensor, shape (n_rows, n_features)
-            All rows of every subject.
-        subjects : ndarray of str, shape (n_rows,)
-            Whose row it is.
-        kind : str
-            ``none``, or ``zscore``: mean 0 and sd 1 of each subject's features.
-        n_groups, observed
-            As in `Scaler.fit`.
-
-        Returns
-        -------
-        Alignment
-            Fitted.
-
-        Raises
-        ------
-        EegdaeError
-            If the kind is unknown.
-        """
-        if kind not in ALIGNMENTS:
-            raise EegdaeError(f"alignment={kind!r}: no such alignment; {did_you_mean(str(kind), ALIGNMENTS)}")
-        scalers = {}
-        for subject, rows in _rows_of(subjects) if kind == "zscore" else ():
-            seen = None if observed is None else observed[rows]
-            scalers[subject] = Scaler.fit(x[rows], "standard", n_groups=n_groups, observed=seen)
-        return cls(scalers)
-
-    def transform(self, x: Tensor, subjects: NDArray[Any], observed: Tensor | None = None) -> Tensor:
-        """Align rows, shape (n_rows, n_features); a feature that is constant within a subject becomes 0."""
-        if not self.scalers:
-            return x
-        aligned = torch.empty_like(x)
-        for subject, rows in _rows_of(subjects):
-            seen = None if observed is None else observed[rows]
-            aligned[rows] = self.scalers[subject].transform(x[rows], seen)
-        return aligned
-
-    def inverse_transform(self, x: Tensor, subjects: NDArray[Any]) -> Tensor:
-        """Bring aligned rows back to the unit of the features, shape (n_rows, n_features)."""
-        if not self.scalers:
-            return x
-        back = torch.empty_like(x)
-        for subject, rows in _rows_of(subjects):
-            back[rows] = self.scalers[subject].inverse_transform(x[rows])
-        return back
-
-
-def _rows_of(subjects: NDArray[Any]) -> list[tuple[str, Tensor]]:
-    return [
-        (str(subject), torch.from_numpy(np.flatnonzero(subjects == subject)))
-        for subject in dict.fromkeys(subjects.tolist())
-    ]

@@ -26,6 +26,7 @@ from bench_experiments import over_seeds
 from numpy.typing import NDArray
 from omegaconf import open_dict, read_write
 
+from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
 from eegdae.evaluation.baselines import deviation
 from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
@@ -34,7 +35,6 @@ from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import make_folds
 from eegdae.features import compute_views
 from eegdae.run import git_commit, versions
-from eegdae.scaling import Alignment
 from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import load_windows, make_data, plain_config
@@ -88,7 +88,7 @@ def equal_shares(windows: Windows, settings: Settings, *, n_draws: int = 20) -> 
     for _ in range(n_draws):
         part = only(windows, equal_share_rows(windows, rng))
         who, y = part.metadata["subject"].to_numpy(), part.metadata["target"].to_numpy()
-        features = aligned(compute_views(part, settings.recipe.views), who, settings.recipe.alignment)
+        features = aligned(compute_views(part, settings.recipe.views), who, settings.recipe.alignment.kind)
         score = deviation(torch.cat([features[view.name] for view in settings.recipe.views], 1))[:, 0]
         proba = np.stack([-score, score], 1)
         found.append([roc_auc(y[who == s], proba[who == s]) for s in sorted(set(who))])

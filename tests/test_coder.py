@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
+from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
 from eegdae.randomness import Stream
-from eegdae.scaling import Alignment, Scaler
+from eegdae.scaling import Scaler
 from eegdae.windows import Windows
 
 VIEWS = (View("raw", "raw", hidden=(5, 2)), View("power", "power", {"alpha": (8.0, 13.0)}))
@@ -79,7 +80,7 @@ def test_reconstruction_is_in_the_unit_of_the_features():
 
 
 def test_an_alignment_is_taken_back_in_a_reconstruction():
-    m, w = model(alignment="zscore"), windows()
+    m, w = model(alignment=AlignmentSpec("zscore")), windows()
     who = w.metadata["subject"].to_numpy()
     for view in VIEWS:
         x = view.features(w)
@@ -124,7 +125,7 @@ def tangent_model(**changes):
 
 @pytest.mark.parametrize("alignment", ["none", "zscore"])
 def test_codes_and_reconstructions_of_covariances(alignment, tmp_path):
-    m, w = tangent_model(alignment=alignment), windows(20)
+    m, w = tangent_model(alignment=AlignmentSpec(alignment)), windows(20)
     who = w.metadata["subject"].to_numpy()
     view = m.views[0]
     v = m.projections["whole"].transform(view.features(w))
@@ -163,7 +164,7 @@ def test_a_checkpoint_from_before_there_were_options_is_read():
 @pytest.mark.parametrize("head", ["none", "logistic", "linear", "mlp"])
 @pytest.mark.parametrize("alignment", ["none", "zscore"])
 def test_state_round_trip_through_a_file_of_tensors_and_plain_data(head, alignment, tmp_path):
-    m, w = model(head, alignment=alignment), windows()
+    m, w = model(head, alignment=AlignmentSpec(alignment)), windows()
     torch.save(m.state(), tmp_path / "model.ckpt")
     twin = CodeModel.from_state(torch.load(tmp_path / "model.ckpt", weights_only=True))
     assert np.array_equal(twin.transform(w), m.transform(w))

@@ -6,60 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from eegdae.errors import EegdaeError
-from eegdae.scaling import Alignment, Scaler
+from eegdae.scaling import Scaler
 
 FLOATS = arrays(np.float32, (6, 4), elements=st.floats(-1000, 1000, width=32))
-PEOPLE = np.array(list("ababab"))
-
-
-def rows(seed=0):
-    """Six rows of two people, who differ in mean and in spread: 2 channels x 50 samples."""
-    x = torch.randn(6, 100, generator=torch.Generator().manual_seed(seed))
-    x[::2] = x[::2] * 7 + 3
-    return x
-
-
-def aligned(x, subjects, **options):
-    subjects = np.array(subjects)
-    return Alignment.fit(x, subjects, "zscore", **options).transform(x, subjects, options.get("observed"))
-
-
-@pytest.mark.parametrize("n_groups", [None, 2])
-def test_alignment_is_by_subject(n_groups):
-    z = aligned(rows(), PEOPLE, n_groups=n_groups)
-    for who in (slice(0, None, 2), slice(1, None, 2)):
-        part = z[who] if n_groups is None else z[who].reshape(3, 2, 50).transpose(0, 1).flatten(1).T
-        torch.testing.assert_close(part.mean(0), torch.zeros(part.shape[1]), atol=1e-5, rtol=0)
-        torch.testing.assert_close(part.std(0, correction=0), torch.ones(part.shape[1]), atol=1e-4, rtol=0)
-
-
-def test_one_subjects_alignment_hangs_on_no_other_subject():
-    x, other = rows(), rows()
-    other[1::2] = 1e3
-    assert torch.equal(aligned(x, PEOPLE)[::2], aligned(other, PEOPLE)[::2])
-
-
-@pytest.mark.parametrize("kind", ["none", "zscore"])
-def test_alignment_comes_back(kind):
-    alignment = Alignment.fit(rows(), PEOPLE, kind)
-    z = alignment.transform(rows(), PEOPLE)
-    assert (kind == "none") == torch.equal(z, rows())
-    torch.testing.assert_close(alignment.inverse_transform(z, PEOPLE), rows())
-
-
-def test_alignment_does_not_count_missing_samples():
-    seen = torch.rand(6, 100, generator=torch.Generator().manual_seed(1)) > 0.3
-    one, other = (
-        aligned(rows().masked_fill(~seen, fill), PEOPLE, n_groups=2, observed=seen) for fill in (0.0, 99.0)
-    )
-    assert torch.equal(one, other)
-    assert (one[~seen] == 0).all()
-
-
-def test_alignment_is_checked():
-    with pytest.raises(EegdaeError, match=r"^alignment='zscor': .*did you mean 'zscore'"):
-        Alignment.fit(rows(), PEOPLE, "zscor")
-    assert aligned(torch.zeros(0, 3), []).shape == (0, 3)
 
 
 @settings(max_examples=50, deadline=None)
@@ -87,7 +36,6 @@ def test_a_constant_feature_becomes_0():
         scaler = Scaler.fit(x, kind)
         assert scaler.transform(x).abs().max() < 1e-6
         assert torch.equal(scaler.scale, torch.ones(2))
-    assert torch.equal(aligned(x, list("aabbb")).abs() < 1e-6, torch.ones(5, 2, dtype=torch.bool))
     assert torch.equal(Scaler.fit(x, "none").transform(x), x)
     with pytest.raises(EegdaeError, match=r"^scaler='minmx': .*did you mean 'minmax'"):
         Scaler.fit(x, "minmx")

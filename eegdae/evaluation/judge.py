@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
@@ -20,12 +21,15 @@ from eegdae.evaluation.representations import encode, represent
 from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.features import View
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
-from eegdae.scaling import Alignment, Scaler
+from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
+    AdaptationSpec,
     CheckpointStore,
     ClassifierSpec,
     FitSpec,
+    Noise,
+    adapted_codes,
     fit_classifier,
     fit_many,
 )
@@ -124,7 +128,8 @@ def fit_models(
     data : Data
         All rows.
     rows : ndarray of int
-        Those to fit on; no other row is looked at, but by an alignment, which takes all rows of a subject.
+        Those to fit on; no other row is looked at, but by an alignment, which takes all rows of a subject (or
+        of a session).
     recipe : Recipe
         How.
     fold : int
@@ -274,7 +279,7 @@ def judge_fold(
     Returns
     -------
     Verdict
-        Of the test rows, in their order.
+        Of the test rows, in their order. ``adapted``, where asked for, has the classifier of the plain codes.
     """
     # what cannot be a committee is told before hours of training, not after them
     people = committee_people(data, fold.train, fold=number) if recipe.committee else {}
@@ -292,10 +297,15 @@ def judge_fold(
         if isinstance(head, LogisticHead):
             penalties[name] = head.C
         history += losses
+        if name == "codes" and recipe.adaptation:
+            # the classifier of the plain codes: nothing in a new session tells what it should be
+            proba["adapted"] = head_proba(head, _adapted(data, fold, fitted, recipe, number))
     if recipe.finetune:
         for name, start in (("finetuned", "codes"), ("supervised", "random_encoder")):
-            views = {view: x[torch.from_numpy(labelled)] for view, x in train.items()}
-            spec = _finetune_spec(data, views, rows, fitted.stacks[start], recipe, number, name)
+            # rows without a label teach nothing but reconstruction
+            used = fold.train if recipe.finetune.reconstruction else rows
+            views = train if recipe.finetune.reconstruction else _rows(train, labelled)
+            spec = _finetune_spec(data, views, used, fitted.stacks[start], recipe, number, name)
             model, losses = fit_classifier(spec, checkpoints=checkpoints)
             with torch.inference_mode():
                 proba[name] = softmax(model(test).double().numpy())
@@ -369,14 +379,52 @@ def _scaled(
 
 
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
-    """Align a view's features, all rows: each subject has its own windows, wherever they are."""
-    if recipe.alignment == "none":
+    """Align a view's features, all rows: each subject or session has its own windows, wherever they are."""
+    how = recipe.alignment
+    if how.kind == "none" or how.is_of_signals:
         return x
-    subjects, observed = data.groups["subject"], data.observed_of(view)
+    groups, observed = data.groups[how.by], data.observed_of(view)
     alignment = Alignment.fit(
-        x, subjects, recipe.alignment, n_groups=view.n_groups(data.n_chans), observed=observed
+        x,
+        groups,
+        how.kind,
+        n_windows=how.n_windows,
+        n_groups=view.n_groups(data.n_chans),
+        observed=observed,
     )
-    return alignment.transform(x, subjects, observed)
+    return alignment.transform(x, groups, observed)
+
+
+def _rows(views: Mapping[str, Tensor], which: NDArray[np.bool_]) -> dict[str, Tensor]:
+    return {view: x[torch.from_numpy(which)] for view, x in views.items()}
+
+
+def _adapted(data: Data, fold: Fold, fitted: Fitted, recipe: Recipe, number: int) -> NDArray[np.float32]:
+    """Codes of the test rows while the first layers go on learning in each test session."""
+    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
+    corruptions = {
+        view.name: recipe.corruption.fitted(
+            train[view.name],
+            data.observed_of(view, fold.train),
+            layout=view.layout(train[view.name], n_chans=data.n_chans, sfreq=data.sfreq),
+        )
+        for view in recipe.views
+    }
+    observed = {view.name: data.observed_of(view, fold.test) for view in recipe.views}
+    return adapted_codes(
+        fitted.stacks["codes"],
+        test,
+        data.groups["session"][fold.test],
+        recipe.adaptation or AdaptationSpec(lr=0.0),
+        Noise(
+            corruptions,
+            recipe.level_schedule.at(recipe.level, 1.0),
+            recipe.objective,
+            (recipe.seed, number),
+        ),
+        rows=torch.from_numpy(fold.test),
+        observed={view: mask for view, mask in observed.items() if mask is not None},
+    )
 
 
 def _finetune_spec(
@@ -389,6 +437,7 @@ def _finetune_spec(
     name: str,
 ) -> ClassifierSpec:
     how = recipe.finetune or FinetuneSpec()
+    observed = {view.name: data.observed_of(view, rows) for view in recipe.views if how.reconstruction}
     return ClassifierSpec(
         views=views,
         target=torch.from_numpy(data.target[rows]),
@@ -401,6 +450,9 @@ def _finetune_spec(
             view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)
             for view in recipe.views
         },
+        objective=recipe.objective,
+        reconstruction=how.reconstruction,
+        observed={view: mask for view, mask in observed.items() if mask is not None},
         width=how.width,
         dropout=how.dropout,
         epochs=how.epochs,

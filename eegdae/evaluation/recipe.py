@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eegdae.alignment import AlignmentSpec
 from eegdae.corruption import Corruption, LevelSchedule
 from eegdae.features import View
-from eegdae.training import Objective, Optimizer, Schedule
+from eegdae.training import AdaptationSpec, Objective, Optimizer, Schedule
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,20 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class FinetuneSpec:
-    """How the encoders are trained on with a head and the labels; ``level`` is the noise on their input."""
+    """How the encoders are trained on with a head and the labels.
+
+    Parameters
+    ----------
+    epochs, batch_size, optimizer
+        How long and how.
+    level : float
+        Noise on the input.
+    width, dropout
+        Of the head, see `CodeClassifier`.
+    reconstruction : float
+        Weight of the reconstruction loss that is kept, see `ClassifierSpec`; above 0, unlabelled rows count
+        in it.
+    """
 
     epochs: int = 20
     batch_size: int = 128
@@ -53,6 +67,7 @@ class FinetuneSpec:
     width: int = 0
     dropout: float = 0.0
     optimizer: Optimizer = field(default_factory=Optimizer)
+    reconstruction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,11 @@ class Recipe:
         None: no committee is judged.
     seed : int
         Of every random draw.
-    alignment : str
-        See `Alignment`.
+    alignment : AlignmentSpec
+        How people or sessions are aligned; signals are before there are rows, features inside the fold.
+    adaptation : AdaptationSpec or None
+        How the first layers go on learning in a test session (``adapted``, beside ``codes``); None: not at
+        all.
     baselines : mapping of str to float or None
         Further baselines and the number that each takes: ``msda`` its share of masked entries, ``cae`` the
         weight of its penalty; ``deviation`` is made of the scaled features in each fold and
@@ -116,7 +134,8 @@ class Recipe:
     head: HeadSpec
     finetune: FinetuneSpec | None = None
     seed: int = 0
-    alignment: str = "none"
+    alignment: AlignmentSpec = field(default_factory=AlignmentSpec)
+    adaptation: AdaptationSpec | None = None
     baselines: Mapping[str, float | None] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
@@ -131,7 +150,7 @@ class Data:
     Parameters
     ----------
     features : mapping of str to Tensor, shape (n_rows, n_features of the view)
-        By view, as `compute_views` gives them: nothing fitted, nothing aligned.
+        By view, as `compute_views` gives them: nothing fitted, no feature aligned.
     target : ndarray of int, shape (n_rows,)
         Class numbers, -1 = none.
     n_classes, n_chans : int

@@ -18,7 +18,7 @@ _UNITS = {"balanced_accuracy": "share, 0 to 1", "roc_auc": "area, 0 to 1"}
 
 
 @styled
-def confusion(matrix: NDArray[Any], *, classes: Sequence[str], transductive: bool = False) -> Figure:
+def confusion(matrix: NDArray[Any], *, classes: Sequence[str], transductive: str = "") -> Figure:
     """Draw which class was taken for which.
 
     Parameters
@@ -26,8 +26,8 @@ def confusion(matrix: NDArray[Any], *, classes: Sequence[str], transductive: boo
     matrix : ndarray of int, shape (n_classes, n_classes)
         Counts of windows, row = true class, column = predicted class.
     classes : sequence of str, length n_classes
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------
@@ -65,12 +65,12 @@ def confusion(matrix: NDArray[Any], *, classes: Sequence[str], transductive: boo
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="share of the true class (%)", shrink=0.9)
-    figure.suptitle("Confusion of held-out windows" + (" (transductive)" if transductive else ""))
+    figure.suptitle("Confusion of held-out windows" + (f" ({transductive})" if transductive else ""))
     return figure
 
 
 @styled
-def metric_bars(metrics: Metrics, *, metric: str, transductive: bool = False) -> Figure:
+def metric_bars(metrics: Metrics, *, metric: str, transductive: str = "") -> Figure:
     """Draw one metric of every representation: mean and interval, with the chance line.
 
     Parameters
@@ -79,8 +79,8 @@ def metric_bars(metrics: Metrics, *, metric: str, transductive: bool = False) ->
         ``{representation: {metric: {"mean": , "low": , "high": }}}``; those without the metric
         are left out.
     metric : str
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def metric_bars(metrics: Metrics, *, metric: str, transductive: bool = False) ->
 
 
 @styled
-def noise_curve(table: pd.DataFrame, *, metric: str, transductive: bool = False) -> Figure:
+def noise_curve(table: pd.DataFrame, *, metric: str, transductive: str = "") -> Figure:
     """Draw a metric over the level of the corruption, beside what level 0 gives.
 
     Parameters
@@ -131,8 +131,8 @@ def noise_curve(table: pd.DataFrame, *, metric: str, transductive: bool = False)
         Columns ``corruption`` ``representation`` (str) ``level`` ``mean`` ``low`` ``high`` (float; low
         and high may be NaN).
     metric : str
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 REPRESENTATIONS: dict[str, tuple[str, str]] = {
     "codes": ("denoising codes", "the trained network's codes, frozen"),
+    "adapted": (
+        "adapted codes, transductive",
+        "the codes while their first layer goes on learning from earlier, unlabelled windows of the session",
+    ),
     "finetuned": ("fine-tuned encoder", "the codes after the encoder went on learning with the classes"),
     "lpp": (
         "locality-preserving codes",
@@ -85,22 +89,22 @@ def representation_name(key: str) -> str:
     return REPRESENTATIONS[key][0] if key in REPRESENTATIONS else key.replace("_", " ")
 
 
-def metric_name(key: str, *, transductive: bool = False) -> str:
+def metric_name(key: str, *, transductive: str = "") -> str:
     """Give a metric its plain name.
 
     Parameters
     ----------
     key : str
         As in ``metrics.json``.
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------
     str
-        The plain name, followed by ``", transductive"`` where it applies.
+        The plain name, followed by ``", transductive"`` or the like where it applies.
     """
-    return METRICS.get(key, key.replace("_", " ")) + (", transductive" if transductive else "")
+    return METRICS.get(key, key.replace("_", " ")) + (f", {transductive}" if transductive else "")
 
 
 def measure_name(key: str) -> str:

@@ -62,7 +62,7 @@ def _codes(data: ReportData) -> list[Block]:
     if data.codes2d is None:
         return []
     ways = (("class", data.code_labels), ("subject", data.code_subjects))
-    suffix = " (transductive)" if data.transductive else ""
+    suffix = f" ({data.transductive})" if data.transductive else ""
     return [
         FigureBlock(
             figure=code_map(

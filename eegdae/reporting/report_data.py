@@ -207,8 +207,8 @@ class ReportData:
     paired : DataFrame or None
         Codes minus each other representation, group by group: columns ``representation metric mean low
         high p``.
-    transductive : bool
-        Whether something used unlabelled test windows; said wherever a figure of this run stands.
+    transductive : str
+        What all figures of this run owe to unlabelled test windows, said wherever one stands; empty = none.
     history : DataFrame
         Columns ``model`` ``view`` ``stage`` (str), ``epoch`` (int), ``loss`` (float); one row an
         epoch a stage.
@@ -242,7 +242,7 @@ class ReportData:
     metrics: Metrics
     metric_notes: Sequence[str] = ()
     paired: pd.DataFrame | None = None
-    transductive: bool = False
+    transductive: str = ""
     history: pd.DataFrame
     network: Sequence[tuple[str, str, str, int]] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)

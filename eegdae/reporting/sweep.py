@@ -21,7 +21,7 @@ def sweep_page(
     metric: str,
     title: str,
     notes: Sequence[str] = (),
-    transductive: bool = False,
+    transductive: str = "",
 ) -> tuple[str, dict[str, bytes]]:
     """Write the page of a sweep.
 
@@ -37,8 +37,8 @@ def sweep_page(
     title : str
     notes : sequence of str
         What must be said beside the table, e.g. which runs failed.
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------

@@ -36,7 +36,8 @@ def verdict(data: ReportData) -> list[Block]:
     notes = list(data.metric_notes)
     if data.transductive:
         notes.append(
-            "transductive: unlabelled windows of the test groups were used; new groups must bring some too."
+            f"{data.transductive}: unlabelled windows of the test groups were used; new groups must bring "
+            "some too."
         )
     blocks.append(Text(*notes))
     if data.paired is not None and len(data.paired):
@@ -80,15 +81,15 @@ def _sentence(data: ReportData, metric: str) -> str:
     return f"The denoising codes reach a {name} of {interval(codes)}: {', '.join(gaps)}."
 
 
-def metrics_table(metrics: Metrics, *, transductive: bool = False) -> Table:
+def metrics_table(metrics: Metrics, *, transductive: str = "") -> Table:
     """Set every representation beside the others, the best of each metric in bold.
 
     Parameters
     ----------
     metrics : mapping
         As in ``metrics.json``.
-    transductive : bool
-        Whether unlabelled test windows were used; said in every column that holds a figure.
+    transductive : str
+        What the figures owe to unlabelled test windows, said in every column that holds one; empty = none.
 
     Returns
     -------
@@ -113,15 +114,15 @@ def metrics_table(metrics: Metrics, *, transductive: bool = False) -> Table:
     return Table(header=header, rows=rows, caption="Mean over held-out groups [95 % interval], best in bold")
 
 
-def paired_table(paired: pd.DataFrame, *, transductive: bool = False) -> Table:
+def paired_table(paired: pd.DataFrame, *, transductive: str = "") -> Table:
     """Set the codes against every other representation, person by person.
 
     Parameters
     ----------
     paired : DataFrame
         Columns ``representation metric mean low high p``: codes minus the representation.
-    transductive : bool
-        Whether unlabelled test windows were used.
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
 
     Returns
     -------

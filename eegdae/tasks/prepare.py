@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from eegdae.alignment import AlignmentSpec
 from eegdae.coder import observed_features
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.baselines import eigenvalue_ratio
 from eegdae.evaluation.judge import Data
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
+from eegdae.recentring import Recentring
 from eegdae.recordings import load_recordings
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows, make_windows
@@ -54,15 +56,43 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def make_data(windows: Windows, settings: Settings) -> Data:
-    """Compute the views of windows and what else is judged beside them.
+def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
+    """Re-centre the signals of each subject or session, where the alignment is of signals.
 
     Parameters
     ----------
     windows : Windows
         All of them.
+    how : AlignmentSpec
+        Of the run.
+
+    Returns
+    -------
+    Windows
+        The same, or without a unit: see `Recentring`.
+    """
+    recentring = Recentring.fit(windows, how)
+    if recentring.ranks:
+        low, high = min(recentring.ranks.values()), max(recentring.ranks.values())
+        rank = f"{low}" if low == high else f"{low} to {high}"
+        log.info(
+            f"alignment: {counted(len(recentring.ranks), how.by)} re-centred ({how.kind}) in {rank} of "
+            f"{windows.n_chans} dimensions"
+        )
+    return recentring.transform(windows)
+
+
+def make_data(windows: Windows, settings: Settings, *, recorded: Windows | None = None) -> Data:
+    """Compute the views of windows and what else is judged beside them.
+
+    Parameters
+    ----------
+    windows : Windows
+        All of them, re-centred where that is asked for.
     settings : Settings
         Which views and baselines.
+    recorded : Windows or None
+        The same as they were recorded: what cleaning left in them is told by these; None = ``windows``.
 
     Returns
     -------
@@ -75,7 +105,7 @@ def make_data(windows: Windows, settings: Settings) -> Data:
     features = compute_views(windows, views)
     extra = {}
     if "eigenvalue_ratio" in settings.recipe.baselines:
-        extra["eigenvalue_ratio"] = eigenvalue_ratio(windows)
+        extra["eigenvalue_ratio"] = eigenvalue_ratio(windows if recorded is None else recorded)
     sizes = ", ".join(f"{view.name} {features[view.name].shape[1]}" for view in views)
     log.info(f"features: {sizes}")
     return Data(

@@ -13,15 +13,18 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
 
+from eegdae.alignment import AlignmentSpec
 from eegdae.coder import CodeModel
 from eegdae.evaluation.judge import Data
 from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
+from eegdae.recentring import UNIT
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
 from eegdae.tasks.report_floors import floor_examples
 from eegdae.tasks.report_networks import network_examples
 from eegdae.tasks.settings import Settings
+from eegdae.training import AdaptationSpec
 from eegdae.windows import Windows
 
 MAX_MATRIX_BANDS = 2
@@ -64,14 +67,14 @@ def report_data(
     plane = PCA(2, svd_solver="full").fit(codes) if drawable else None
     labels = windows.metadata["label"].astype(str).tolist() if windows.classes else []
     final = history[(history["fold"].astype(str) == "final") & (history["view"] != "all")]
-    transductive = settings.recipe.alignment != "none"
+    alignment = settings.recipe.alignment
     return ReportData(
         name=settings.name,
         summary=_summary(config, settings, windows, model),
         metrics=metrics,
         metric_notes=metric_notes(windows, len(audit)),
         paired=pd.read_csv(folder / "paired.csv") if (folder / "paired.csv").exists() else None,
-        transductive=transductive,
+        transductive=alignment.note,
         history=final,
         network=_network(model),
         dropped=windows.dropped,
@@ -133,7 +136,8 @@ def _summary(
             "dimensions of covariances",
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
         ),
-        ("scaler, alignment", f"{recipe.scaler}, {recipe.alignment}"),
+        ("scaler, alignment", f"{recipe.scaler}, {_alignment(recipe.alignment)}"),
+        ("adaptation", _adaptation(recipe.adaptation)),
         ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
         (
             "training",
@@ -146,6 +150,22 @@ def _summary(
         ("seed", str(config["seed"])),
     ]
     return [(key, value) for key, value in rows if value]
+
+
+def _alignment(how: AlignmentSpec) -> str:
+    if how.kind == "none":
+        return "none"
+    by = "all windows" if how.n_windows is None else f"the first {counted(how.n_windows, 'window')}"
+    what = ", of the signals: all that is drawn is of re-centred ones" if how.is_of_signals else ""
+    return f"{how.kind} by {how.by}, from {by}{what}"
+
+
+def _adaptation(how: AdaptationSpec | None) -> str:
+    if how is None:
+        return ""
+    return (
+        f"first layers, lr {how.lr:g}, {counted(how.steps, 'step')} every {counted(how.batch_size, 'window')}"
+    )
 
 
 def _subspaces(view: View, model: CodeModel) -> str:
@@ -199,7 +219,7 @@ def _examples(
         }
         if view.is_raw:
             # an aligned window is in units of its person's spread, channel by channel
-            units = windows.units if settings.recipe.alignment == "none" else ("sd",) * windows.n_chans
+            units = windows.units if settings.recipe.alignment.kind == "none" else (UNIT,) * windows.n_chans
             scaler = model.scalers[view.name]
             back: dict[str, Any] = {
                 w: scaler.inverse_transform(torch.from_numpy(x[len(x) // 2]))
@@ -221,7 +241,7 @@ def _matrices(windows: Windows, data: Data, model: CodeModel) -> list[MatrixExam
     if not views or not windows.classes:
         return []
     features = {view.name: data.features[view.name] for view in views}
-    back = model.reconstruct_features(features, data.groups["subject"])
+    back = model.reconstruct_features(features, data.groups[model.alignment.by])
     return [m for v in views for m in _view_matrices(v, features[v.name], back[v.name], windows, data)]
 
 

@@ -16,6 +16,7 @@ from eegdae.reporting import sweep_page
 from eegdae.reporting.names import metric_name
 from eegdae.reporting.tables import cell, interval
 from eegdae.run import FORMAT, read_config, read_json, replace_file
+from eegdae.tasks.settings import read_alignment
 
 CAUTION = (
     "The best setting was chosen on the same folds that its figure comes from: that figure is flattering."
@@ -57,7 +58,9 @@ def sweep_report(folder: Path) -> int:
     keys = swept_keys(flat)
     tables = {metric: setting_table(_figures(runs, keys, metric), keys) for metric in METRICS}
     first = METRICS[0]
-    transductive = any(run.config.get("alignment", "none") != "none" for run in runs)
+    # one column holds the figures of all: what some owe to test windows is said of it
+    told = sorted({read_alignment(run.config.get("alignment", "none")).note for run in runs} - {""})
+    transductive = told[0] if len(told) == 1 else "transductive" if told else ""
     html, figures = sweep_page(
         tables[first].drop(columns=["kind", "n_groups", "p", "against"]),
         curve=level_curve(tables[first], keys),
@@ -189,7 +192,7 @@ def _setting(row: Mapping[Any, Any], keys: Sequence[str]) -> str:
     return " ".join(f"{key}={cell(row[key])}" for key in keys)
 
 
-def _screen(tables: Mapping[str, pd.DataFrame], keys: Sequence[str], *, transductive: bool) -> list[str]:
+def _screen(tables: Mapping[str, pd.DataFrame], keys: Sequence[str], *, transductive: str) -> list[str]:
     """Lay the settings out as lines of text."""
     names = [metric_name(metric, transductive=transductive) for metric in tables]
     lines = [[*keys, "runs", *names, f"{names[0]} - level 0", ""]]

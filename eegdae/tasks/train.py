@@ -30,7 +30,7 @@ from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
-from eegdae.tasks.prepare import counted, load_windows, make_data
+from eegdae.tasks.prepare import counted, load_windows, make_data, recentre
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
@@ -68,12 +68,13 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return read_json(folder / "metrics.json")
         if settings.threads or hardware.devices > 1:
             torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
-        windows = load_windows(settings.data, settings.windows)
-        data = make_data(windows, settings)
+        recorded = load_windows(settings.data, settings.windows)
+        windows = recentre(recorded, settings.recipe.alignment)
+        data = make_data(windows, settings, recorded=recorded)
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)
-        model, fitted = _final_model(run, data, windows, settings, fold=len(folds))
+        model, fitted = _final_model(run, data, recorded, settings, fold=len(folds))
         if rank(hardware):
             return {}  # what is left to do is the first process's
         if not folds:
@@ -89,7 +90,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         for name, png in figures.items():
             run.write_bytes(f"figures/{name}", png)
         run.write_text("report.html", html)
-        for line in metrics_lines(metrics, transductive=settings.recipe.alignment != "none"):
+        for line in metrics_lines(metrics, transductive=settings.recipe.alignment.note):
             log.info(line)
         run.finish(metrics)
         log.info(f"run:    {folder}")
@@ -97,17 +98,33 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def metrics_lines(metrics: Mapping[str, Any], *, transductive: bool = False) -> list[str]:
-    """Lay the table of representations out as lines of text, the best figure first."""
+def metrics_lines(metrics: Mapping[str, Any], *, transductive: str = "") -> list[str]:
+    """Lay the table of representations out as lines of text, the best figure first.
+
+    Parameters
+    ----------
+    metrics : mapping
+        As in ``metrics.json``.
+    transductive : str
+        What all figures owe to unlabelled test windows; empty = nothing.
+
+    Returns
+    -------
+    list of str
+        A header and a line a representation; those that alone are transductive say so.
+    """
     if not metrics:
         return ["no labels: codes were trained, nothing was judged"]
-    note = " (transductive)" if transductive else ""
+    note = f" ({transductive})" if transductive else ""
+    names = {name: f"{name} (transductive)" if name.startswith("adapted") else name for name in metrics}
+    first, wide = max(18, *(len(name) + 1 for name in names.values())), max(36, len(note) + 19)
     lines = [
-        f"{'representation':<18}" + "".join(f"{metric.replace('_', ' ') + note:>36}" for metric in METRICS)
+        f"{'representation':<{first}}"
+        + "".join(f"{metric.replace('_', ' ') + note:>{wide}}" for metric in METRICS)
     ]
     for name, figures in sorted(metrics.items(), key=lambda item: -(item[1][METRICS[0]]["mean"] or 0)):
         cells = [_cell(figures[metric]) for metric in METRICS]
-        lines.append(f"{name:<18}" + "".join(f"{cell:>36}" for cell in cells))
+        lines.append(f"{names[name]:<{first}}" + "".join(f"{cell:>{wide}}" for cell in cells))
     return lines
 
 
@@ -128,7 +145,10 @@ def _folds(windows: Windows, settings: Settings, run: RunFolder) -> list[Fold]:
         return []
     folds = make_folds(windows.metadata[labelled], **settings.split)
     rows = np.flatnonzero(labelled)
-    folds = [Fold(rows[fold.train], rows[fold.test], fold.test_groups) for fold in folds]
+    # windows that a calibration used are trained on, and never judged
+    how = settings.recipe.alignment
+    used = np.flatnonzero(how.calibration(how.groups(windows.metadata)))
+    folds = [Fold(rows[fold.train], np.setdiff1d(rows[fold.test], used), fold.test_groups) for fold in folds]
     audit = audit_folds(windows.metadata, folds, by=by)
     run.write_json("split_audit.json", {"by": by, "folds": audit})
     log.info(f"split: {counted(len(folds), 'fold')} by {by}, nothing shared")

@@ -16,6 +16,7 @@ import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 
+from eegdae.alignment import AlignmentSpec
 from eegdae.coder import CodeModel, head_proba
 from eegdae.corruption import Gaussian
 from eegdae.errors import EegdaeError, did_you_mean
@@ -25,15 +26,15 @@ from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.run import npz_bytes, read_config, read_json, read_model, replace_file
 from eegdae.tasks.prepare import load_windows
-from eegdae.tasks.settings import read_head
+from eegdae.tasks.settings import read_adaptation, read_corruption, read_head, read_objective
 from eegdae.tasks.targets import check_targets
-from eegdae.training import Schedule
+from eegdae.training import Schedule, adapt
 from eegdae.windows import Windows
 
 log = logging.getLogger("eegdae")
 
 _RECORDING = ["subject", "session", "run"]
-_KEYS = ("run", "data", "windows", "out", "head", "optimizer", "paths", "debug")
+_KEYS = ("run", "data", "windows", "adaptation", "out", "head", "optimizer", "paths", "debug")
 _HOW_TO_CUT = ("size", "stride", "max_missing", "bad_channels", "channels")
 
 
@@ -61,7 +62,7 @@ def extract(config: Mapping[str, Any], folder: Path) -> Path:
     """
     out = _writable(config["out"], ".npz")
     model, windows, in_sample = _open(config)
-    codes = model.transform(windows)
+    codes = _codes_of(config, model, windows)
     _write(out, npz_bytes(codes=codes, in_sample=in_sample))
     _write(out.with_suffix(".csv"), windows.metadata.to_csv(index=False).encode())
     log.info(f"codes:    {out} ({codes.shape[0]} windows x {codes.shape[1]} codes, {_share(in_sample)})")
@@ -87,7 +88,8 @@ def classify(config: Mapping[str, Any], folder: Path) -> Path:
     Path
         The ``.csv`` file: metadata, ``in_sample``, ``probability|LABEL`` of every class, ``predicted``.
         Beside it, with the ending ``.json`` and for labelled windows only, figures as in ``metrics.json``;
-        recordings that the run was trained on are judged apart, as ``codes (in-sample)``.
+        recordings that the run was trained on are judged apart, as ``codes (in-sample)``. Where the first
+        layers go on learning in each session, ``adapted`` stands for ``codes``.
 
     Raises
     ------
@@ -102,18 +104,19 @@ def classify(config: Mapping[str, Any], folder: Path) -> Path:
         hint = did_you_mean(unknown[0], model.classes)
         raise EegdaeError(f"data: labels that the run does not know: {', '.join(unknown)}; {hint}")
     proba = _proba(config, model, windows)
+    name = "adapted" if read_adaptation(config) else "codes"
     table = windows.metadata.assign(in_sample=in_sample)
     for k, label in enumerate(model.classes):
         table[f"probability|{label}"] = proba[:, k]
     table["predicted"] = np.asarray(model.classes)[proba.argmax(1)]
     _write(out, table.to_csv(index=False).encode())
-    metrics = _metrics(windows, proba, in_sample)
+    metrics = _metrics(windows, proba, in_sample, model.alignment, name)
     if metrics:
         _write(out.with_suffix(".json"), (json.dumps(metrics, indent=1) + "\n").encode())
         # brings matplotlib with it, which predictions alone do not need
         from eegdae.tasks.train import metrics_lines
 
-        for line in metrics_lines(metrics, transductive=model.alignment != "none"):
+        for line in metrics_lines(metrics, transductive=model.alignment.note):
             log.info(line)
         if in_sample.any():
             log.info("in-sample: the run was trained on these recordings, so the figure is no verdict")
@@ -182,15 +185,18 @@ def _metadata(run: Path) -> pd.DataFrame:
 def _proba(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> NDArray[np.float64]:
     """Class probabilities from the run's own head, or from the one that was asked for."""
     run = _run_folder(config)
-    if model.head is None or not _asks_for_a_head():
+    if model.head is None:
         return model.predict_proba(windows)
+    mine = _codes_of(config, model, windows)
+    if not _asks_for_a_head():
+        return head_proba(model.head, mine)
     own = read_config(run)
     asked = {key: config[key] for key in ("head", "optimizer")}
     uses_optimizer = str(asked["head"].get("_target_")).endswith("CodeClassifier")
     if asked["head"] == own.get("head") and not (
         uses_optimizer and asked["optimizer"] != own.get("optimizer")
     ):
-        return model.predict_proba(windows)
+        return head_proba(model.head, mine)
     codes, meta = _codes(run), _metadata(run)
     if codes.shape != (len(meta), model.n_codes):
         raise EegdaeError(
@@ -220,7 +226,25 @@ def _proba(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> NDA
     n_folds = len(read_json(run / "split_audit.json").get("folds", ()))
     head, _ = fit_head(codes[rows], data, rows, recipe, fold=n_folds, name="codes")
     log.info(f"head: fitted on the {len(rows)} labelled windows of {run}")
-    return head_proba(head, model.transform(windows))
+    return head_proba(head, mine)
+
+
+def _codes_of(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> NDArray[np.float32]:
+    """Codes of windows, from the network as the run left it or while it goes on learning."""
+    how = read_adaptation(config)
+    if how is None:
+        return model.transform(windows)
+    own = read_config(_run_folder(config))
+    corruption, level, schedule = read_corruption(own)
+    return adapt(
+        model,
+        windows,
+        how,
+        corruption=corruption,
+        level=schedule.at(level, 1.0),
+        objective=read_objective(own),
+        seed=int(own.get("seed") or 0),
+    )
 
 
 def _asks_for_a_head() -> bool:
@@ -239,13 +263,22 @@ def _codes(run: Path) -> NDArray[np.float32]:
         raise EegdaeError(f"{file}: missing or damaged; train again or copy the file anew") from error
 
 
-def _metrics(windows: Windows, proba: NDArray[np.float64], in_sample: NDArray[np.bool_]) -> dict[str, Any]:
+def _metrics(
+    windows: Windows,
+    proba: NDArray[np.float64],
+    in_sample: NDArray[np.bool_],
+    alignment: AlignmentSpec,
+    codes: str,
+) -> dict[str, Any]:
     """Judge labelled windows, those of recordings that were trained on apart from the others."""
     y = windows.metadata["target"].to_numpy(np.int64)
+    if (y >= 0).any():
+        # what a calibration used is not judged
+        y = np.where(alignment.calibration(alignment.groups(windows.metadata)), -1, y)
     subjects = group_labels(windows.metadata, "subject")
     chance = np.full_like(proba, 1.0 / proba.shape[1])
     parts = []
-    for name, which in (("codes", ~in_sample), ("codes (in-sample)", in_sample)):
+    for name, which in ((codes, ~in_sample), (f"{codes} (in-sample)", in_sample)):
         at = which & (y >= 0)
         if at.any():
             parts.append(group_metrics(y[at], {name: proba[at]}, subjects[at]))

@@ -1,7 +1,8 @@
-"""Fitting: LightningModules, layer-wise pretraining, fine-tuning."""
+"""Fitting: LightningModules, layer-wise pretraining, fine-tuning, adaptation."""
 
 from __future__ import annotations
 
+from eegdae.training.adaptation import AdaptationSpec, Noise, adapt, adapted_codes
 from eegdae.training.denoising import denoising_loss
 from eegdae.training.early_stopping import EarlyStopping
 from eegdae.training.finetune import ClassifierSpec, fit_classifier
@@ -18,6 +19,7 @@ from eegdae.training.stage import CheckpointStore, Stage, run_stage
 __all__ = [
     "LOSS_OPTIONS",
     "OPTIMIZERS",
+    "AdaptationSpec",
     "CheckpointStore",
     "ClassifierSpec",
     "EarlyStopping",
@@ -28,11 +30,14 @@ __all__ = [
     "LocalityGraph",
     "LocalityProjection",
     "LocalityTerm",
+    "Noise",
     "Objective",
     "Optimizer",
     "Schedule",
     "Stage",
     "TrainingWarning",
+    "adapt",
+    "adapted_codes",
     "denoising_loss",
     "fit_classifier",
     "fit_many",

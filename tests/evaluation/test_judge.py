@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.coder import head_proba
 from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import msda_codes, pca_codes
@@ -16,7 +17,7 @@ from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
 from eegdae.features import View, compute_views
-from eegdae.scaling import Alignment, Scaler
+from eegdae.scaling import Scaler
 from eegdae.training import Schedule
 from eegdae.windows import Windows
 
@@ -221,7 +222,7 @@ def test_the_verdict_on_a_covariance_hangs_on_no_other_test_row():
 
 
 def test_tangent_vectors_are_aligned_after_the_projection_of_the_fold():
-    how, of = dataclasses.replace(COVARIANCES, alignment="zscore"), covariances()
+    how, of = dataclasses.replace(COVARIANCES, alignment=AlignmentSpec("zscore")), covariances()
     for number, rows in enumerate((FOLD.train, TEST)):
         fitted = fit_models(of, rows, how, fold=number, compare=False)
         for view in how.views:
@@ -344,7 +345,7 @@ def test_unlabelled_rows_train_the_stacks_and_no_head():
 
 
 def test_alignment_takes_all_rows_of_a_subject_and_no_other():
-    how = recipe(alignment="zscore")
+    how = recipe(alignment=AlignmentSpec("zscore"))
     fitted = fit_models(data(), FOLD.train, how, fold=0)
     for name, groups in (("raw", 2), ("power", None)):
         who, x = GROUPS["subject"], data().features[name]

@@ -21,7 +21,7 @@ def curve(**columns):
 def test_confusion_shares_are_of_the_true_class(n_classes):
     matrix = np.random.default_rng(0).integers(0, 50, size=(n_classes, n_classes))
     matrix[0] = 0
-    figure = confusion(matrix, classes=[f"class {i}" for i in range(n_classes)], transductive=True)
+    figure = confusion(matrix, classes=[f"class {i}" for i in range(n_classes)], transductive="transductive")
     check_figure(figure)
     share = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_allclose(share[1:].sum(axis=1), 100)
@@ -52,7 +52,7 @@ def test_metric_bars_show_mean_interval_and_chance(report_data):
 
 
 def test_metric_bars_name_what_they_do_not_know_and_say_transductive(report_data):
-    shown = texts(metric_bars(report_data.metrics, metric="roc_auc", transductive=True))
+    shown = texts(metric_bars(report_data.metrics, metric="roc_auc", transductive="transductive"))
     assert "eigenvalue ratio" in shown
     assert "my own" in shown
     assert "ROC-AUC, transductive" in shown
@@ -67,7 +67,7 @@ def test_noise_curve_a_line_a_kind_and_level_zero_behind_each():
     table = pd.concat(
         [curve(), curve(corruption="masking").assign(mean=0.6), curve(representation="finetuned")]
     )
-    figure = noise_curve(table, metric="roc_auc", transductive=True)
+    figure = noise_curve(table, metric="roc_auc", transductive="transductive")
     check_figure(figure)
     axes = figure.axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]

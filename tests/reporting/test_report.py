@@ -55,7 +55,9 @@ def test_same_data_same_bytes(report_data):
 
 
 def test_transductive_stands_by_every_figure(report_data):
-    html, _ = run_report(replace(report_data, transductive=True, examples=[], matrices=[], networks=[]))
+    html, _ = run_report(
+        replace(report_data, transductive="transductive", examples=[], matrices=[], networks=[])
+    )
     page = Page(html)
     assert "balanced accuracy, transductive" in page.text
     assert "ROC-AUC, transductive" in page.text

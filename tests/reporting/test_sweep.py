@@ -33,7 +33,7 @@ def test_sweep_page():
         metric="roc_auc",
         title="A <b>sweep</b>",
         notes=["1 run failed."],
-        transductive=True,
+        transductive="transductive",
     )
     page = Page(html)
     check_png(figures["noise_curve.png"])

@@ -21,7 +21,7 @@ def test_best_of_each_metric_is_bold_and_chance_is_last(report_data):
 
 
 def test_transductive_is_in_every_column_with_a_figure(report_data):
-    header = metrics_table(report_data.metrics, transductive=True).header
+    header = metrics_table(report_data.metrics, transductive="transductive").header
     assert header[1:3] == ["balanced accuracy, transductive", "ROC-AUC, transductive"]
 
 

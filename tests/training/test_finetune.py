@@ -166,3 +166,93 @@ def test_refusals():
         EegdaeError, match=r"finetuned fine-tune became .* in epoch 1 at optimizer\.lr=1e\+30"
     ):
         fit_classifier(spec(optimizer=Optimizer("SGD", {"lr": 1e30})))
+
+
+def kept(weight=0.5, **changes):
+    return spec(**{"corruption": Gaussian(), "level": 0.5, "reconstruction": weight, **changes})
+
+
+def test_weight_0_of_the_reconstruction_is_bit_for_bit_without_it():
+    plain, history = fit_classifier(spec(corruption=Gaussian(), level=0.5, dropout=0.2))
+    model, same_history = fit_classifier(kept(0.0, dropout=0.2, observed={"a": torch.rand(N, 5) > 2}))
+    assert same(model, plain)
+    assert same_history == history
+    assert not same(fit_classifier(kept(dropout=0.2))[0], plain)
+
+
+def test_the_kept_reconstruction_trains_the_decoders_and_stands_in_the_history():
+    model, history = fit_classifier(kept(epochs=15))
+    given = encoders()
+    for view, stack in model.encoders.items():
+        for name, value in stack.state_dict().items():
+            assert not torch.equal(value, given[view].state_dict()[name]), name
+    assert history[-1]["reconstruction"] < 0.9 * history[0]["reconstruction"]
+    alone, _ = fit_classifier(kept(0.0, epochs=15))
+    errors = [
+        sum(float((m.encoders[v](x) - x).square().mean()) for v, x in (("a", A), ("b", B)))
+        for m in (model, alone)
+    ]
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_the_loss_is_that_of_labels_and_of_every_view_by_hand():
+    """One step of plain descent with a single batch and no noise; its loss is that of the start."""
+    options = {"level": 0.0, "batch_size": N, "epochs": 1, "optimizer": Optimizer("SGD", {"lr": 0.1})}
+    target = torch.where(torch.arange(N) < 30, -1, Y)
+    _, (row,) = fit_classifier(kept(3.0, target=target, **options))
+    _, (labels,) = fit_classifier(
+        kept(
+            0.0,
+            target=Y[30:],
+            views={"a": A[30:], "b": B[30:]},
+            rows=torch.arange(30, N),
+            **{**options, "batch_size": N},
+        )
+    )
+    with torch.no_grad():
+        rebuilt = sum((encoders()[v](x) - x).square().mean() for v, x in (("a", A), ("b", B)))
+    assert row["reconstruction"] == pytest.approx(float(rebuilt), rel=1e-5)
+    assert row["loss"] - 3 * row["reconstruction"] == pytest.approx(labels["loss"], rel=0.02)
+
+
+def test_rows_without_a_label_count_in_the_reconstruction_and_nowhere_else():
+    """A label in every fourth row, and batches of two, some of which have none."""
+    target = torch.where(torch.arange(N) % 4 == 0, Y, -1)
+    few, _ = fit_classifier(kept(target=target, batch_size=2, epochs=1))
+    assert all(bool(p.isfinite().all()) for p in few.parameters())
+    moved = {"a": A + 2.0 * (target < 0)[:, None], "b": B}
+    other, _ = fit_classifier(kept(target=target, batch_size=2, epochs=1, views=moved))
+    assert not same(few, other)
+    with pytest.raises(EegdaeError, match=r"^finetune\.reconstruction=0: 90 rows have no label"):
+        fit_classifier(spec(target=target))
+
+
+def test_both_losses_see_the_same_noise():
+    Watched.seen.clear()
+    fit_classifier(kept(corruption=Watched(), level=1.0, epochs=1, batch_size=N))
+    labels_a, labels_b, rebuilt_a, rebuilt_b = Watched.seen
+    assert torch.equal(labels_a, rebuilt_a)
+    assert torch.equal(labels_b, rebuilt_b)
+
+
+def test_missing_entries_count_in_no_reconstruction():
+    seen = torch.rand(N, 5, generator=torch.Generator().manual_seed(1)) > 0.3
+    x = {"a": A.masked_fill(~seen, 0.0), "b": B}
+    _, history = fit_classifier(kept(observed={"a": seen}, views=x, epochs=1, batch_size=N))
+    with torch.no_grad():
+        clean = float(((encoders()["a"](x["a"]) - x["a"]) ** 2)[seen].mean())
+    assert history[0]["reconstruction"] > clean
+    _, everywhere = fit_classifier(kept(views=x, epochs=1, batch_size=N))
+    assert history[0]["reconstruction"] != everywhere[0]["reconstruction"]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_kept_reconstruction_goes_on_after_an_interruption_with_the_same_bytes(k):
+    s = kept(target=torch.where(torch.arange(N) % 3 == 0, -1, Y))
+    whole, history = fit_classifier(s)
+    store = Store(k)
+    with pytest.raises(Interrupted):
+        fit_classifier(s, checkpoints=store)
+    again, after = fit_classifier(s, checkpoints=store)
+    assert same(again, whole)
+    assert after == history

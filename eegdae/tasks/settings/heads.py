@@ -1,4 +1,4 @@
-"""``head`` and ``finetune``: what judges codes, frozen or trained on."""
+"""``head``: what judges codes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.judge import FinetuneSpec, HeadSpec
-from eegdae.tasks.settings.checks import flag, known, needed, number, whole, without_target
+from eegdae.evaluation.judge import HeadSpec
+from eegdae.tasks.settings.checks import known, needed, number, whole, without_target
 from eegdae.tasks.settings.training import read_optimizer
 from eegdae.training import Optimizer
 
@@ -39,17 +39,7 @@ def read_head(config: Mapping[str, Any]) -> HeadSpec:
         needed("head.", node, ("C", "max_iter"))
         return HeadSpec(C=_penalties(node["C"]), max_iter=whole("head.max_iter", node["max_iter"], low=1))
     known("head.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
-    return HeadSpec(kind="mlp", **_network_head("head", node, optimizer))
-
-
-def read_finetune(config: Mapping[str, Any], optimizer: Optimizer) -> FinetuneSpec | None:
-    """Check ``finetune`` and give how encoders are trained on with labels; None: not at all."""
-    node = dict(config["finetune"])
-    if not flag("finetune.enabled", node.pop("enabled", False)):
-        return None
-    known("finetune.", node, ("enabled", "epochs", "batch_size", "level", "width", "dropout", "lr"))
-    level = number("finetune.level", node.pop("level", None))
-    return FinetuneSpec(level=level, **_network_head("finetune", node, optimizer))
+    return HeadSpec(kind="mlp", **read_network_head("head", node, optimizer))
 
 
 def _penalties(value: object) -> tuple[float, ...]:
@@ -60,7 +50,8 @@ def _penalties(value: object) -> tuple[float, ...]:
     return found
 
 
-def _network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+def read_network_head(key: str, node: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    """Check the options of a head that is a network and give them, its optimiser with its own step size."""
     needed(f"{key}.", node, ("width", "dropout", "epochs", "batch_size", "lr"))
     lr = number(f"{key}.lr", node.pop("lr"))
     whole(f"{key}.epochs", node["epochs"], low=1)

@@ -8,13 +8,15 @@ from typing import Any
 
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.judge import Recipe
-from eegdae.scaling import ALIGNMENTS, SCALERS
+from eegdae.scaling import SCALERS
+from eegdae.tasks.settings.alignment import read_adaptation, read_alignment
 from eegdae.tasks.settings.baselines import read_baselines
 from eegdae.tasks.settings.checks import flag, known, needed, number, one_of, whole
 from eegdae.tasks.settings.committee import read_committee
 from eegdae.tasks.settings.corruption import read_corruption
 from eegdae.tasks.settings.features import read_views
-from eegdae.tasks.settings.heads import read_finetune, read_head
+from eegdae.tasks.settings.finetune import read_finetune
+from eegdae.tasks.settings.heads import read_head
 from eegdae.tasks.settings.network import read_network
 from eegdae.tasks.settings.objective import read_objective
 from eegdae.tasks.settings.training import read_optimizer, read_schedule
@@ -22,7 +24,7 @@ from eegdae.tasks.targets import check_targets
 
 _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
-    *("finetune", "head", "committee", "split", "trainer"),
+    *("finetune", "adaptation", "head", "committee", "split", "trainer"),
 )
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
 
@@ -117,7 +119,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             finetune=read_finetune(config, optimizer),
             committee=read_committee(config),
             seed=whole("seed", config["seed"], low=0),
-            alignment=one_of("alignment", config["alignment"], ALIGNMENTS),
+            alignment=read_alignment(config["alignment"]),
+            adaptation=read_adaptation(config),
             baselines=read_baselines(config["baselines"], views, corruption=corruption, level=level),
         ),
     )
