@@ -14,6 +14,7 @@ from torch import Tensor
 from eegdae.coder import head_proba
 from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
+from eegdae.evaluation.networks import fit_joint_layers, log_networks
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.splits import Fold, inner_folds
@@ -160,14 +161,19 @@ def fit_models(
                 specs.append(replace(spec, level=0.0, name="autoencoder"))
             untrained = replace(recipe.schedule, pretrain="none")
             specs.append(replace(spec, schedule=untrained, name="random_encoder"))
+    if fold == 0:
+        log_networks([spec for spec in specs if spec.name == "codes"], recipe.joint_layer)
     by_model: dict[str, dict[str, StackedAutoencoder]] = {}
     results = fit_many(specs, checkpoints=checkpoints)
     for result in results:
         by_model.setdefault(result.spec.name, {})[result.spec.view] = result.model
     stacks = {model: ViewStacks(views) for model, views in by_model.items()}
+    history = [row for result in results for row in result.history]
+    if recipe.joint_layer:
+        stacks, losses = fit_joint_layers(stacks, specs, width=recipe.joint_layer, checkpoints=checkpoints)
+        history += losses
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
-    history = [row for result in results for row in result.history]
     return Fitted(projections, scalers, stacks, history, features)
 
 
@@ -258,12 +264,12 @@ def judge_fold(
         name: (encode(fitted.stacks[name], train), encode(fitted.stacks[name], test))
         for name in ("codes", "autoencoder", "random_encoder")
     }
-    n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
     wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
     represented["raw"] = wide_train.numpy(), wide_test.numpy()
-    represented["pca"] = pca_codes(train, test, n_codes)
+    stacks = fitted.stacks["codes"]
+    represented["pca"] = pca_codes(train, test, stacks.shares)
     if len(recipe.views) > 1:
-        joint = fit_pca(wide_train, sum(n_codes.values()))
+        joint = fit_pca(wide_train, stacks.n_codes)
         represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
     if "deviation" in recipe.baselines:
         represented["deviation"] = deviation(wide_train), deviation(wide_test)
@@ -338,7 +344,7 @@ def reconstruct(
 
 
 def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
-    """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
+    """Codes of scaled features of all views: float32, shape (n_rows, n_codes)."""
     with torch.inference_mode():
         return stacks.encode(scaled).numpy()
 

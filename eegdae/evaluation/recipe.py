@@ -77,6 +77,8 @@ class Recipe:
         Of every random draw.
     alignment : str
         See `Alignment`.
+    joint_layer : int or None
+        Width of a layer over the codes of all views; None = these stand side by side.
     baselines : tuple of str
         Further one-number baselines: ``deviation`` is made of the scaled features in each fold,
         ``eigenvalue_ratio`` stands in ``Data.extra``.
@@ -94,6 +96,7 @@ class Recipe:
     seed: int = 0
     alignment: str = "none"
     baselines: tuple[str, ...] = ()
+    joint_layer: int | None = None
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
 

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy, is_of_decoder
 from eegdae.randomness import Keys, Stream
 from eegdae.training.stage import Batch, CheckpointStore, Optimizer, Stage, run_stage
 
@@ -112,7 +112,7 @@ def fit_classifier(
     with torch.no_grad():
         model.fit_code_scale(spec.views)
     for name, parameter in model.named_parameters():
-        trained = name.startswith("head") or (spec.train_encoder and ".encoder." in name)
+        trained = name.startswith("head") or (spec.train_encoder and not is_of_decoder(name))
         parameter.requires_grad_(trained)
     corruptions = {
         view: spec.corruption.fitted(x, layout=spec.layouts.get(view))

@@ -74,7 +74,7 @@ class FitSpec:
     rows : Tensor of int64, shape (n_rows,)
         Their numbers over the whole data set: noise is drawn by row number.
     hidden : tuple of int
-        Widths of the layers; the last is the number of codes.
+        Widths of the dense layers; the last is the number of codes.
     corruption : Corruption
         Kind and options; its statistics are taken here, layer by layer, from the clean training input.
     level : float
@@ -180,7 +180,7 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
         stack.load_state_dict(state["stack"])
     history: list[dict[str, Any]] = state["history"]
 
-    names = _stage_names(spec.schedule.pretrain, len(spec.hidden))
+    names = _stage_names(spec.schedule.pretrain, len(stack.layers))
     for number, name in enumerate(names):
         if number < state["stage"]:
             continue
@@ -223,7 +223,7 @@ def _stage(spec: FitSpec, stack: StackedAutoencoder, name: str) -> Stage:
             x = stack.encode(spec.x, n_layers=k)
         # a code has no missing entries, and only sigmoids are probabilities
         observed = observed if k == 0 else None
-        is_probability = k == 0 or stack.config["activation"] == "sigmoid"
+        is_probability = k == 0 or stack.codes_are_probabilities
         objective = spec.objective if is_probability else replace(spec.objective, loss="mse")
         epochs = spec.schedule.epochs
         corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)

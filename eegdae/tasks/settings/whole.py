@@ -76,7 +76,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             raise EegdaeError(
                 f"{key}={config[key]!r}: must be a mapping; see eegdae train --help for the choices"
             )
-    hidden, network = read_network(config)
+    views = read_views(config["features"])
+    hidden, network, joint_layer = read_network(config, views)
     optimizer = read_optimizer(config)
     schedule, threads = read_schedule(config, optimizer)
     objective = read_objective(config)
@@ -92,7 +93,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     known("split.", split, ("kind", "by", "n_folds", "train", "test"))
     needed("split.", split, ("kind",))
     data = dict(config["data"])
-    views = read_views(config["features"])
     return Settings(
         name=str(config["name"]),
         data=data,
@@ -109,6 +109,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             objective=objective,
             level_schedule=level_schedule,
             network=network,
+            joint_layer=joint_layer,
             head=read_head(config),
             finetune=read_finetune(config, optimizer),
             seed=whole("seed", config["seed"], low=0),
