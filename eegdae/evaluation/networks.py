@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from eegdae.layout import Layout
 from eegdae.models import FUSION, StackedAutoencoder, ViewStacks, new_stack
-from eegdae.models.table import identity_note, layer_table, table_lines
+from eegdae.models.identity import warn_of_identity
+from eegdae.models.table import layer_table, table_lines
 from eegdae.training import CheckpointStore, FitSpec, fit_many
 
 log = logging.getLogger("eegdae")
@@ -27,7 +29,12 @@ def log_networks(specs: Sequence[FitSpec], joint_layer: int | None) -> None:
         Width of the layer over their codes.
     """
     stacks = ViewStacks(
-        {s.view: new_stack(s.layout, hidden=s.hidden, **s.network) for s in specs if s.layout is not None}
+        {
+            spec.view: new_stack(
+                spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **spec.network
+            )
+            for spec in specs
+        }
     )
     if joint_layer:
         joint = StackedAutoencoder(stacks.n_codes, hidden=[joint_layer], **_joint_network(specs[0]))
@@ -35,9 +42,7 @@ def log_networks(specs: Sequence[FitSpec], joint_layer: int | None) -> None:
     for line in table_lines(layer_table(stacks)):
         log.info(line)
     named = {**stacks, **({FUSION: stacks.joint} if stacks.joint else {})}
-    note = identity_note(named, specs[0].level)
-    if note:
-        log.warning(note)
+    warn_of_identity(named, specs[0].level)
 
 
 def fit_joint_layers(

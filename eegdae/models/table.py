@@ -1,11 +1,10 @@
-"""The layers of a network as a table, and what is odd about them."""
+"""The layers of a network as a table, for the screen and the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from eegdae.models.stack import StackedAutoencoder
 from eegdae.models.view_stacks import FUSION, ViewStacks
 
 
@@ -55,46 +54,8 @@ def table_lines(rows: Sequence[LayerRow]) -> list[str]:
         The first names the columns; in ASCII.
     """
     cells = [("view", "layer", "shape", "parameters")]
-    cells += [
-        (row.view, row.layer, row.shape.replace("→", "->"), f"{row.n_parameters:,}".replace(",", " "))
-        for row in rows
-    ]
-    widths = [max(len(line[k]) for line in cells) for k in range(4)]
-    return [
-        "  ".join(
-            [
-                *(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=False)),
-                line[3].rjust(widths[3]),
-            ]
-        )
-        for line in cells
-    ]
-
-
-def identity_note(stacks: Mapping[str, StackedAutoencoder], level: float) -> str | None:
-    """Say which networks may learn to copy: at level 0 a code larger than its input.
-
-    Parameters
-    ----------
-    stacks : mapping of str to StackedAutoencoder
-        By view.
-    level : float
-        Of their corruption.
-
-    Returns
-    -------
-    str or None
-        One line; None where there is nothing to say.
-    """
-    found = [
-        f"{view} layer {k} ({layer.n_in} to {layer.n_out})".lstrip()
-        for view, stack in stacks.items()
-        for k, layer in enumerate(stack.layers, 1)
-        if layer.n_out > layer.n_in  # type: ignore[operator]
-    ]
-    if level != 0 or not found:
-        return None
-    return (
-        f"level 0, and a code larger than its input in {', '.join(found)}: it can learn the identity; "
-        "corrupt the input, or make the layer smaller"
-    )
+    for row in rows:
+        number = f"{row.n_parameters:,}".replace(",", " ")
+        cells.append((row.view, row.layer, row.shape.replace("→", "->"), number))
+    view, layer, shape, number_ = (max(len(line[k]) for line in cells) for k in range(4))
+    return [f"{a:<{view}}  {b:<{layer}}  {c:<{shape}}  {d:>{number_}}" for a, b, c, d in cells]
