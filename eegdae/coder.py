@@ -15,7 +15,7 @@ from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
-from eegdae.models import CodeClassifier, PassThrough, ViewStacks, stack_from_config
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks, stack_from_config
 from eegdae.recentring import Recentring
 from eegdae.recordings.recording import reference_name
 from eegdae.scaling import Scaler
@@ -72,7 +72,7 @@ class CodeModel:
 
     @property
     def n_codes(self) -> int:
-        """Width of the code, all views side by side."""
+        """Width of the code, all views side by side or fused."""
         return self.stacks.n_codes
 
     def transform(self, windows: Windows) -> NDArray[np.float32]:
@@ -86,7 +86,7 @@ class CodeModel:
         Returns
         -------
         ndarray of float32, shape (n_windows, n_codes)
-            Views side by side.
+            Views side by side, or fused by the joint layer.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class CodeModel:
         Parameters
         ----------
         features : mapping of str to Tensor, shape (n_rows, n_features)
-            By view, of `compute_views`; views that are left out are left out.
+            By view, of `compute_views`; a joint layer needs all of them.
         groups : ndarray of str, shape (n_rows,)
             Whose row it is: of ``alignment.groups``.
         observed : Tensor of bool or None, shape (n_rows, n_features)
@@ -145,15 +145,27 @@ class CodeModel:
         -------
         dict of str to Tensor, shape (n_rows, n_features)
             By view; an alignment is taken back with what it subtracted and divided by in these rows.
+
+        Raises
+        ------
+        EegdaeError
+            If there is a joint layer, whose code is of all views, and a view is left out.
         """
+        views = [view for view in self.views if view.name in features]
+        if self.stacks.joint and len(views) < len(self.views):
+            missing = ", ".join(view.name for view in self.views if view not in views)
+            raise EegdaeError(f"features: the joint layer needs every view; {missing} is missing")
+        inputs = {view.name: self._input(view, features[view.name], groups, observed) for view in views}
+        with torch.inference_mode():
+            if self.stacks.joint:
+                found = self.stacks({name: x for name, (x, _) in inputs.items()})
+            else:
+                found = {name: self.stacks[name](x) for name, (x, _) in inputs.items()}
         back = {}
-        for view in (view for view in self.views if view.name in features):
-            x, alignment = self._input(view, features[view.name], groups, observed)
-            with torch.inference_mode():
-                x = self.scalers[view.name].inverse_transform(self.stacks[view.name](x))
-            x = alignment.inverse_transform(x, groups)
-            projection = self.projections.get(view.name)
-            back[view.name] = projection.inverse_transform(x) if projection else x
+        for name, (_, alignment) in inputs.items():
+            x = alignment.inverse_transform(self.scalers[name].inverse_transform(found[name]), groups)
+            projection = self.projections.get(name)
+            back[name] = projection.inverse_transform(x) if projection else x
         return back
 
     def predict_proba(self, windows: Windows) -> NDArray[np.float64]:
@@ -263,9 +275,8 @@ class CodeModel:
             ],
             "projections": {name: p.state() for name, p in self.projections.items()},
             "scalers": {name: {"center": s.center, "scale": s.scale} for name, s in self.scalers.items()},
-            "stacks": {
-                name: {"config": s.config, "state": dict(s.state_dict())} for name, s in self.stacks.items()
-            },
+            "stacks": {name: _stack_state(stack) for name, stack in self.stacks.items()},
+            "joint": _stack_state(self.stacks.joint) if self.stacks.joint else None,
             "sfreq": self.sfreq,
             "n_times": self.n_times,
             "ch_names": list(self.ch_names),
@@ -297,11 +308,8 @@ class CodeModel:
             )
             for v in state["views"]
         )
-        stacks = {}
-        for name, part in state["stacks"].items():
-            stack = stack_from_config(part["config"])
-            stack.load_state_dict(part["state"])
-            stacks[name] = stack.requires_grad_(False).eval()
+        stacks = {name: _stack_from(part) for name, part in state["stacks"].items()}
+        joint = state.get("joint")  # older runs have none
         names = {view.name for view in views}
         projected = {view.name for view in views if view.is_tangent}
         projections = state.get("projections") or {}
@@ -317,7 +325,7 @@ class CodeModel:
             laplacian=bool(state.get("laplacian", False)),
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
-            stacks=ViewStacks(stacks),
+            stacks=ViewStacks(stacks, _stack_from(joint) if joint else None),
             sfreq=float(state["sfreq"]),
             n_times=int(state["n_times"]),
             ch_names=tuple(state["ch_names"]),
@@ -347,6 +355,16 @@ def observed_features(windows: Windows) -> Tensor | None:
 def _alignment_from(state: Mapping[str, Any] | str) -> AlignmentSpec:
     # older runs name the kind alone
     return AlignmentSpec(state) if isinstance(state, str) else AlignmentSpec(**state)
+
+
+def _stack_state(stack: StackedAutoencoder) -> dict[str, Any]:
+    return {"config": stack.config, "state": dict(stack.state_dict())}
+
+
+def _stack_from(state: Mapping[str, Any]) -> StackedAutoencoder:
+    stack = stack_from_config(state["config"])
+    stack.load_state_dict(state["state"])
+    return stack.requires_grad_(False).eval()
 
 
 def _head_state(head: LogisticHead | CodeClassifier | None) -> dict[str, Any] | None:

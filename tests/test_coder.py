@@ -10,7 +10,14 @@ from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.features import View, compute_views
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks
+from eegdae.models import (
+    CodeClassifier,
+    Convolution,
+    PassThrough,
+    StackedAutoencoder,
+    ViewStacks,
+    new_stack,
+)
 from eegdae.randomness import Stream
 from eegdae.scaling import Scaler
 from eegdae.windows import Windows
@@ -155,7 +162,7 @@ def test_codes_and_reconstructions_of_covariances(alignment, tmp_path):
 
 def test_a_checkpoint_from_before_there_were_options_is_read():
     state = model().state()
-    del state["projections"]
+    del state["projections"], state["joint"]
     for view in state["views"]:
         del view["options"]
     assert np.array_equal(CodeModel.from_state(state).transform(windows()), model().transform(windows()))
@@ -177,6 +184,50 @@ def test_state_round_trip_through_a_file_of_tensors_and_plain_data(head, alignme
         assert np.array_equal(twin.predict_proba(w), proba)
         assert twin.predict(w).tolist() == [m.classes[k] for k in proba.argmax(1)]
         assert m.predict(windows(n=0)).tolist() == [] if alignment == "none" else True
+
+
+def deep_model(joint=7):
+    """Raw windows and a matrix convolved, power dense, all fused; nothing trained."""
+    views = (VIEWS[0], View("wpli", "wpli", {"low": (4.0, 16.0)}), VIEWS[1])
+    w = windows()
+    features = compute_views(w, views)
+    options = {"hidden": (4,), "residual": True, "layer_norm": True, "tied": True}
+    of_views = (Convolution("1d", (3, 5), 3, 3), Convolution("2d", (3,), 3), None)
+    stacks = {}
+    for view, convolution in zip(views, of_views, strict=True):
+        layout = view.layout(features[view.name], n_chans=3, sfreq=64.0)
+        stack = new_stack(layout, convolution=convolution, **options)
+        stacks[view.name] = stack.reset(Stream(view.name)).requires_grad_(False)
+    fused = StackedAutoencoder(12, hidden=(joint,)).reset(Stream(9)).requires_grad_(False) if joint else None
+    scalers = {name: Scaler.fit(x, "standard") for name, x in features.items()}
+    return CodeModel(views, scalers, ViewStacks(stacks, fused), 64.0, 64, NAMES, UNITS)
+
+
+@pytest.mark.parametrize("joint", [None, 7])
+def test_convolutions_and_a_joint_layer_through_a_file(joint, tmp_path):
+    m, w = deep_model(joint), windows()
+    torch.save(m.state(), tmp_path / "model.ckpt")
+    twin = CodeModel.from_state(torch.load(tmp_path / "model.ckpt", weights_only=True))
+    codes = m.transform(w)
+    assert codes.shape == (8, joint or 12) == (8, m.n_codes)
+    assert np.array_equal(twin.transform(w), codes)
+    back, again = m.reconstruct(w), twin.reconstruct(w)
+    assert all(np.array_equal(again[name], x) for name, x in back.items())
+    assert back["raw"].shape == w.x.shape
+    c = m.views[1].matrices(torch.from_numpy(back["wpli"]), 3)
+    np.testing.assert_array_equal(c, c.swapaxes(-1, -2))
+    # what comes back is what the codes say: through the joint layer, where there is one
+    decoded = m.stacks.decode(torch.from_numpy(codes))
+    expected = m.scalers["power"].inverse_transform(decoded["power"])
+    np.testing.assert_allclose(back["power"], expected, rtol=1e-5)
+
+
+def test_a_joint_layer_needs_all_views():
+    m, who = deep_model(), windows().metadata["subject"].to_numpy()
+    power = {"power": VIEWS[1].features(windows())}
+    with pytest.raises(EegdaeError, match="the joint layer needs every view; raw, wpli is missing"):
+        m.reconstruct_features(power, who)
+    assert set(deep_model(None).reconstruct_features(power, who)) == {"power"}
 
 
 def test_no_head_no_classes():

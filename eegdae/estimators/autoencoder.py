@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from eegdae.corruption import Corruption, Gaussian, Masking, SaltAndPepper
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.models import stack_from_config
+from eegdae.models.identity import warn_of_identity
 from eegdae.training import FitSpec, Objective, Optimizer, Schedule, fit_many
 
 CORRUPTIONS: dict[str, type[Corruption]] = {
@@ -54,8 +55,15 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         Of ``torch.optim``.
     lr : float
         Its step size.
-    activation, code_activation : {"linear", "relu", "gelu", "elu", "tanh", "sigmoid"}
-        Of every layer but the last, and of the codes.
+    activation, code_activation : str
+        Of every layer but the last, and of the codes: "linear", "relu", "leaky_relu", "elu", "selu", "gelu",
+        "silu", "softplus", "tanh" or "sigmoid".
+    tied : bool
+        Decoders have the encoders' weights, transposed.
+    residual : bool
+        Add a layer's input to its code, and its code to its reconstruction.
+    layer_norm : bool
+        Normalise the units of a layer, row by row, before the activation.
     random_state : int, RandomState instance or None
         An int is the seed of every draw: the same rows then give the same codes. Otherwise the seed is drawn
         from it; None: from NumPy's global generator.
@@ -101,6 +109,9 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         lr: float = 0.002,
         activation: str = "relu",
         code_activation: str = "relu",
+        tied: bool = False,
+        residual: bool = False,
+        layer_norm: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden = hidden
@@ -115,6 +126,9 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.lr = lr
         self.activation = activation
         self.code_activation = code_activation
+        self.tied = tied
+        self.residual = residual
+        self.layer_norm = layer_norm
         self.random_state = random_state
 
     def fit(self, X: NDArray[Any], y: object = None) -> StackedDenoisingAutoencoder:
@@ -162,10 +176,17 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
             ),
             objective=Objective(self.loss),
             seed=self.seed_,
-            network={"activation": self.activation, "code_activation": self.code_activation},
+            network={
+                "activation": self.activation,
+                "code_activation": self.code_activation,
+                "tied": bool(self.tied),
+                "residual": bool(self.residual),
+                "layer_norm": bool(self.layer_norm),
+            },
         )
         (result,) = fit_many([spec])
         self.model_, self.history_ = result.model, result.history
+        warn_of_identity({"": result.model}, self.level)
         return self
 
     def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
+from eegdae.evaluation.networks import fit_joint_layers, log_networks
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.representations import encode, represent
@@ -187,14 +188,19 @@ def fit_models(
             if (weight := recipe.baselines.get("cae")) is not None:
                 contractive = replace(recipe.objective, contractive=weight)
                 specs.append(replace(spec, level=0.0, objective=contractive, name="cae"))
+    if fold == 0:
+        log_networks([spec for spec in specs if spec.name == "codes"], recipe.joint_layer)
     by_model: dict[str, dict[str, StackedAutoencoder]] = {}
     results = fit_many(specs, checkpoints=checkpoints)
     for result in results:
         by_model.setdefault(result.spec.name, {})[result.spec.view] = result.model
     stacks = {model: ViewStacks(views) for model, views in by_model.items()}
+    history = [row for result in results for row in result.history]
+    if recipe.joint_layer:
+        stacks, losses = fit_joint_layers(stacks, specs, width=recipe.joint_layer, checkpoints=checkpoints)
+        history += losses
     if compare and recipe.level == 0:
         stacks["autoencoder"] = stacks["codes"]
-    history = [row for result in results for row in result.history]
     of_codes = {spec.view: spec for spec in specs if spec.name == "codes"}
     return Fitted(projections, scalers, stacks, history, features, of_codes, memory_gb)
 

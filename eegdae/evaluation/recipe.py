@@ -122,6 +122,8 @@ class Recipe:
         ``eigenvalue_ratio`` stands in ``Data.extra``, both without a number.
     lpp : int or None
         Also judge this many dimensions of a locality-preserving projection of the codes; None = none.
+    joint_layer : int or None
+        Width of a layer over the codes of all views; None = these stand side by side.
     """
 
     views: tuple[View, ...]
@@ -137,6 +139,7 @@ class Recipe:
     alignment: AlignmentSpec = field(default_factory=AlignmentSpec)
     adaptation: AdaptationSpec | None = None
     baselines: Mapping[str, float | None] = field(default_factory=dict)
+    joint_layer: int | None = None
     objective: Objective = field(default_factory=Objective)
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
     committee: CommitteeSpec | None = None

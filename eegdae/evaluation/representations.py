@@ -54,19 +54,18 @@ def represent(
     represented: dict[str, Pair] = {
         name: (encode(stacks[name], train), encode(stacks[name], test)) for name in ENCODERS if name in stacks
     }
-    n_codes = {view: stack.n_codes for view, stack in stacks["codes"].items()}
     wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
     if recipe.lpp:
         lpp = fit_lpp(data, fold.train, recipe, represented["codes"][0], wide_train, recipe.lpp)
         represented["lpp"] = lpp.transform(represented["codes"][0]), lpp.transform(represented["codes"][1])
     represented["raw"] = wide_train.numpy(), wide_test.numpy()
-    represented["pca"] = pca_codes(train, test, n_codes)
+    represented["pca"] = pca_codes(train, test, stacks["codes"].shares)
     if len(recipe.views) > 1:
-        joint = fit_pca(wide_train, sum(n_codes.values()))
+        joint = fit_pca(wide_train, stacks["codes"].n_codes)
         represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
     if (p := recipe.baselines.get("msda")) is not None:
         n_layers = {view: len(stack.layers) for view, stack in stacks["codes"].items()}
-        represented["msda"] = msda_codes(train, test, n_codes, n_layers=n_layers, p=p)
+        represented["msda"] = msda_codes(train, test, stacks["codes"].shares, n_layers=n_layers, p=p)
     if "deviation" in recipe.baselines:
         represented["deviation"] = deviation(wide_train), deviation(wide_test)
     for name, x in data.extra.items():
@@ -75,7 +74,7 @@ def represent(
 
 
 def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:
-    """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
+    """Codes of scaled features of all views: float32, shape (n_rows, n_codes)."""
     with torch.inference_mode():
         return stacks.encode(scaled).numpy()
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from eegdae.models.activations import ACTIVATIONS
 from eegdae.models.classifier import CodeClassifier
+from eegdae.models.convolution import ConvLayer, Convolution
+from eegdae.models.dense import DenseLayer
 from eegdae.models.losses import LOSSES, bce, correntropy, cross_entropy, huber, mse
 from eegdae.models.stack import (
-    ACTIVATIONS,
-    DenseLayer,
     PassThrough,
     StackedAutoencoder,
+    is_of_decoder,
     new_stack,
     stack_from_config,
 )
-from eegdae.models.view_stacks import ViewStacks
+from eegdae.models.view_stacks import FUSION, ViewStacks
 
 __all__ = [
     "ACTIVATIONS",
+    "FUSION",
     "LOSSES",
     "CodeClassifier",
+    "ConvLayer",
+    "Convolution",
     "DenseLayer",
     "PassThrough",
     "StackedAutoencoder",
@@ -26,6 +31,7 @@ __all__ = [
     "correntropy",
     "cross_entropy",
     "huber",
+    "is_of_decoder",
     "mse",
     "new_stack",
     "stack_from_config",

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from eegdae.errors import EegdaeError
-from eegdae.models.stack import PassThrough, StackedAutoencoder, new_linear
+from eegdae.models.dense import new_linear
+from eegdae.models.stack import PassThrough, StackedAutoencoder
 from eegdae.models.view_stacks import ViewStacks
 from eegdae.randomness import Stream
 
 
 class CodeClassifier(nn.Module):
-    """Encoders, one a view, their codes side by side, and a multilayer perceptron with one hidden layer.
+    """Encoders of all views, their codes side by side or fused, and a perceptron with one hidden layer.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class CodeClassifier(nn.Module):
         self.code_sd = codes.std(0, correction=0).clamp(min=1e-6)
 
     def codes(self, views: Mapping[str, Tensor]) -> Tensor:
-        """Codes of all views side by side: {view: (n_rows, n_features)} -> (n_rows, n_codes)."""
+        """Codes of all views: {view: (n_rows, n_features)} -> (n_rows, n_codes)."""
         return self.encoders.encode(views)
 
     def forward(self, views: Mapping[str, Tensor], keep: Tensor | None = None) -> Tensor:

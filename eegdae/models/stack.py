@@ -1,106 +1,56 @@
 """The stacked autoencoder: layers that can be trained one at a time, then together.
 
-Layer k maps the code of layer k - 1 to its own code and back. A greedy stage trains one `DenseLayer` on
-the clean codes of the layers below; the joint pass trains the whole `StackedAutoencoder`.
+Layer k maps the code of layer k - 1 to its own code and back: convolutions first, where there are any, then
+dense layers. Between layers a row is flat, (n_rows, n_features); a convolution unfolds it for itself. A
+greedy stage trains one layer on the clean codes of the layers below; the joint pass trains the whole
+`StackedAutoencoder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
+from eegdae.models.convolution import ConvLayer, Convolution
+from eegdae.models.dense import DenseLayer
+from eegdae.models.grid import grid_of
 from eegdae.randomness import Stream
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "relu": torch.relu,
-    "gelu": nn.functional.gelu,
-    "elu": nn.functional.elu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
-
-
-def _activation(name: str, key: str) -> Callable[[Tensor], Tensor]:
-    if name not in ACTIVATIONS:
-        raise EegdaeError(f"{key}={name!r}: no such activation; {did_you_mean(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]
-
-
-def new_linear(n_in: int, n_out: int) -> nn.Linear:
-    """Make a linear layer (..., n_in) -> (..., n_out) whose weights are yet to be drawn from a stream."""
-    # nn.Linear itself would draw from torch's global generator
-    return nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-any-return, no-untyped-call]
-
-
-class DenseLayer(nn.Module):
-    """One autoencoder of the stack: ``x -> activation(x W + b) -> output(z W' + b')``.
-
-    Parameters
-    ----------
-    n_in, n_out : int
-        Width of the input and of the code.
-    activation : str
-        Of the code.
-    output : str
-        Of the reconstruction.
-    """
-
-    def __init__(self, n_in: int, n_out: int, *, activation: str, output: str) -> None:
-        super().__init__()
-        self.activation = _activation(activation, "model.activation")
-        self.output = _activation(output, "model.output")
-        self.encoder = new_linear(n_in, n_out)
-        self.decoder = new_linear(n_out, n_in)
-
-    def reset(self, stream: Stream, purpose: str) -> None:
-        """Draw the initial weights and biases, uniform in +-1 / sqrt(fan in), from a stream."""
-        for part, linear in (("encoder", self.encoder), ("decoder", self.decoder)):
-            for name, parameter in linear.named_parameters():
-                draw = stream.symmetric_uniform(
-                    f"{purpose}.{part}.{name}", tuple(parameter.shape), linear.in_features**-0.5
-                )
-                with torch.no_grad():
-                    parameter.copy_(draw)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Code of ``x``: (..., n_in) -> (..., n_out)."""
-        return self.activation(self.encoder(x))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Reconstruction from a code: (..., n_out) -> (..., n_in)."""
-        return self.output(self.decoder(z))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reconstruction of ``x``: (..., n_in) -> (..., n_in)."""
-        return self.decode(self.encode(x))
 
 
 class StackedAutoencoder(nn.Module):
-    """A stack of dense autoencoders.
+    """A stack of autoencoders: convolutional ones, if any, then dense ones.
 
     Parameters
     ----------
     n_features : int
         Width of the input.
     hidden : sequence of int
-        Width of each layer's code; the last is the number of codes.
+        Width of each dense layer's code; the last is the number of codes. Empty only after convolutions,
+        whose maps then are the codes.
     activation : str
-        Of every layer but the last: ``linear relu gelu elu tanh sigmoid``.
+        Of every layer but the last, a key of `ACTIVATIONS`.
     code_activation : str
         Of the last layer's code.
     output : str
         Of the reconstruction; ``sigmoid`` for data in [0, 1].
+    tied, residual, layer_norm : bool
+        Of every layer, see `DenseLayer`; the reconstruction of the data itself has no shortcut.
+    convolution : Convolution or None
+        Layers before the dense ones.
+    layout : Layout or None
+        Of a row of the input; needed by convolutions.
 
     Raises
     ------
     EegdaeError
-        If a width is not positive or an activation is unknown.
+        If a width is not positive, an activation is unknown, or a convolution does not fit its input.
     """
 
     def __init__(
@@ -111,37 +61,66 @@ class StackedAutoencoder(nn.Module):
         activation: str = "relu",
         code_activation: str = "relu",
         output: str = "linear",
+        tied: bool = False,
+        residual: bool = False,
+        layer_norm: bool = False,
+        convolution: Convolution | None = None,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__()
-        widths = [n_features, *hidden]
-        if len(widths) < 2 or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
+        is_whole = all(
+            isinstance(w, int) and not isinstance(w, bool) and w >= 1 for w in (n_features, *hidden)
+        )
+        if not is_whole or not (hidden or convolution):
             raise EegdaeError(
                 f"model.hidden={list(hidden)}: needs one or more widths, whole numbers of 1 or more"
             )
-        codes = [activation] * (len(hidden) - 1) + [code_activation]
-        self._widths = widths
         self.config: dict[str, Any] = {
             "n_features": n_features,
             "hidden": list(hidden),
             "activation": activation,
             "code_activation": code_activation,
             "output": output,
+            "tied": tied,
+            "residual": residual,
+            "layer_norm": layer_norm,
         }
-        # the reconstruction of a code passes through the activation that made it
-        self.layers: nn.ModuleList = nn.ModuleList(
-            DenseLayer(n_in, n_out, activation=code, output=below)
-            for n_in, n_out, code, below in zip(widths, widths[1:], codes, [output, *codes], strict=False)
-        )
+        options: dict[str, Any] = {"tied": tied, "residual": residual, "layer_norm": layer_norm}
+        n_layers = len(hidden) + (len(convolution.channels) if convolution else 0)
+        # the activation of each code; its reconstruction from above passes through it again
+        codes = [activation] * (n_layers - 1) + [code_activation]
+        each: list[dict[str, Any]] = [
+            {"activation": code, "output": below, "residual_output": residual and k > 0, **options}
+            for k, (below, code) in enumerate(pairwise([output, *codes]))
+        ]
+        self.layers: nn.ModuleList = nn.ModuleList()
+        width = n_features
+        if convolution:
+            if layout is None or layout.n_features != n_features:
+                raise EegdaeError(f"model.convolution: needs the layout of its {n_features} features")
+            self.config |= {"convolution": _plain(convolution), "layout": _plain(layout)}
+            grid = grid_of(layout)
+            for n_maps in convolution.channels:
+                layer = ConvLayer(grid, n_maps, convolution, **each[len(self.layers)])
+                self.layers.append(layer)
+                grid, width = layer.code_grid, layer.n_out
+        for n_in, n_out in pairwise([width, *hidden]):
+            self.layers.append(DenseLayer(n_in, n_out, **each[len(self.layers)]))
 
     @property
     def n_features(self) -> int:
         """Width of the input."""
-        return self._widths[0]
+        return int(self.config["n_features"])
 
     @property
     def n_codes(self) -> int:
         """Width of the code."""
-        return self._widths[-1]
+        return self.layers[-1].n_out  # type: ignore[return-value]
+
+    @property
+    def codes_are_probabilities(self) -> bool:
+        """Whether the codes of every layer but the last lie in [0, 1]."""
+        return self.config["activation"] == "sigmoid" and not self.config["residual"]
 
     def reset(self, stream: Stream) -> StackedAutoencoder:
         """Draw all initial weights from a stream and return self."""
@@ -166,7 +145,9 @@ class StackedAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-def new_stack(layout: Layout, *, hidden: Sequence[int], **options: Any) -> StackedAutoencoder:
+def new_stack(
+    layout: Layout, *, hidden: Sequence[int], convolution: Convolution | None = None, **options: Any
+) -> StackedAutoencoder:
     """Make the stack that a configuration describes, its weights yet to be drawn.
 
     Parameters
@@ -174,7 +155,9 @@ def new_stack(layout: Layout, *, hidden: Sequence[int], **options: Any) -> Stack
     layout : Layout
         Of a row of its input.
     hidden : sequence of int
-        Widths of the layers; the last is the number of codes.
+        Widths of the dense layers; the last is the number of codes.
+    convolution : Convolution or None
+        Layers before them, where the layout can be convolved that way; else the dense layers alone.
     **options
         Of `StackedAutoencoder`.
 
@@ -188,12 +171,32 @@ def new_stack(layout: Layout, *, hidden: Sequence[int], **options: Any) -> Stack
     EegdaeError
         If an option is not possible.
     """
+    if convolution and convolution.fits(layout):
+        options = {**options, "convolution": convolution, "layout": layout}
     return StackedAutoencoder(layout.n_features, hidden=hidden, **options)
 
 
 def stack_from_config(config: Mapping[str, Any]) -> StackedAutoencoder:
     """Make a stack from its ``config``: plain data, as a checkpoint keeps it."""
-    return StackedAutoencoder(**config)
+    options = dict(config)
+    if options.get("convolution"):
+        layout = options["layout"]
+        options["convolution"] = Convolution(**options["convolution"])
+        options["layout"] = Layout(**{**layout, "shape": tuple(layout["shape"])})
+    return StackedAutoencoder(**options)
+
+
+def is_of_decoder(parameter: str) -> bool:
+    """Tell by its name whether a parameter, of a stack or what holds stacks, only serves to decode."""
+    # a view may be called decoder, a layer has a number
+    return re.search(r"(^|\.)layers\.\d+\.decoder", parameter) is not None
+
+
+def _plain(options: Convolution | Layout) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(options).items()
+    }
 
 
 class PassThrough(nn.Module):

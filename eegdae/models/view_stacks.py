@@ -1,4 +1,4 @@
-"""Several views, one stack each: their codes side by side."""
+"""Several views, one stack each: their codes side by side, or fused by one more layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from eegdae.models.stack import PassThrough, StackedAutoencoder
 
+FUSION = "fusion"
+"""What the joint layer is called where views are named."""
+
 
 class ViewStacks(nn.Module, Mapping[str, StackedAutoencoder]):
     """Encoders by view as one encoder of all of them.
@@ -17,11 +20,22 @@ class ViewStacks(nn.Module, Mapping[str, StackedAutoencoder]):
     ----------
     stacks : mapping of str to StackedAutoencoder or PassThrough
         By view, in the order of their codes.
+    joint : StackedAutoencoder or None
+        The joint layer, an autoencoder of the views' codes side by side; None = these are the codes.
+
+    References
+    ----------
+    Ngiam et al., Multimodal deep learning, ICML (2011): a shared layer over a stack for each view.
     """
 
-    def __init__(self, stacks: Mapping[str, StackedAutoencoder | PassThrough]) -> None:
+    def __init__(
+        self,
+        stacks: Mapping[str, StackedAutoencoder | PassThrough],
+        joint: StackedAutoencoder | None = None,
+    ) -> None:
         super().__init__()
         self.stacks = nn.ModuleDict(dict(stacks))
+        self.joint = joint
 
     def __getitem__(self, view: str) -> StackedAutoencoder:
         return self.stacks[view]  # type: ignore[return-value]
@@ -38,9 +52,42 @@ class ViewStacks(nn.Module, Mapping[str, StackedAutoencoder]):
 
     @property
     def n_codes(self) -> int:
-        """Width of the code, all views side by side."""
-        return sum(stack.n_codes for stack in self.values())
+        """Width of the code: of the joint layer, else all views side by side."""
+        return self.joint.n_codes if self.joint else sum(stack.n_codes for stack in self.values())
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """What part of the code each view may count as its own: what PCA gets, view by view.
+
+        Without a joint layer the view's number of codes. With one, its width is shared out in proportion to
+        these (largest remainders first), at least 1 a view.
+        """
+        own = {view: stack.n_codes for view, stack in self.items()}
+        if self.joint is None:
+            return own
+        exact = {view: self.n_codes * n / sum(own.values()) for view, n in own.items()}
+        found = {view: int(part) for view, part in exact.items()}
+        by_remainder = sorted(own, key=lambda view: found[view] - exact[view])
+        for view in by_remainder[: self.n_codes - sum(found.values())]:
+            found[view] += 1
+        return {view: max(1, n) for view, n in found.items()}
+
+    def encode_views(self, views: Mapping[str, Tensor]) -> Tensor:
+        """Codes of the views' own stacks side by side: (n_rows, sum of their n_codes)."""
+        return torch.cat([stack.encode(views[view]) for view, stack in self.items()], -1)
 
     def encode(self, views: Mapping[str, Tensor]) -> Tensor:
-        """Codes of all views side by side: {view: (n_rows, n_features)} -> (n_rows, n_codes)."""
-        return torch.cat([stack.encode(views[view]) for view, stack in self.items()], -1)
+        """Codes of all views: {view: (n_rows, n_features)} -> (n_rows, n_codes)."""
+        codes = self.encode_views(views)
+        return self.joint.encode(codes) if self.joint else codes
+
+    def decode(self, codes: Tensor) -> dict[str, Tensor]:
+        """Reconstruction of every view: (n_rows, n_codes) -> {view: (n_rows, n_features)}."""
+        if self.joint:
+            codes = self.joint.decode(codes)  # (n_rows, sum of the views' n_codes)
+        parts = torch.split(codes, [stack.n_codes for stack in self.values()], -1)
+        return {view: stack.decode(z) for (view, stack), z in zip(self.items(), parts, strict=True)}
+
+    def forward(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Reconstruction of every view: {view: (n_rows, n_features)} -> the same."""
+        return self.decode(self.encode(views))

@@ -18,6 +18,7 @@ from eegdae.coder import CodeModel
 from eegdae.evaluation.judge import Data
 from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.features import View
+from eegdae.models.table import layer_table
 from eegdae.recentring import UNIT
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
@@ -76,7 +77,7 @@ def report_data(
         paired=pd.read_csv(folder / "paired.csv") if (folder / "paired.csv").exists() else None,
         transductive=alignment.note,
         history=final,
-        network=_network(model),
+        network=layer_table(model.stacks),
         dropped=windows.dropped,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
         matrices=_matrices(windows, data, model),
@@ -119,6 +120,7 @@ def _summary(
     n_recordings = len(meta[["subject", "session", "run"]].drop_duplicates())
     counts = (f"{name} {int((meta['label'] == name).sum())}" for name in windows.classes)
     sizes = ((v.name, model.stacks[v.name]) for v in recipe.views)
+    joint = model.stacks.joint
     optimizer = ", ".join(f"{key} {value:g}" for key, value in schedule.optimizer.options.items())
     rows = [
         ("data", str(settings.data.get("name", settings.data.get("path", "")))),
@@ -132,6 +134,7 @@ def _summary(
         ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
         ("classes", ", ".join(counts) or "none"),
         ("views", ", ".join(f"{name}: {s.n_features} features to {s.n_codes} codes" for name, s in sizes)),
+        ("joint layer", f"{joint.n_features} codes to {joint.n_codes}" if joint else ""),
         (
             "dimensions of covariances",
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
@@ -176,16 +179,6 @@ def _subspaces(view: View, model: CodeModel) -> str:
         for entry, n, rank in zip(view.entries, space.n_components, space.ranks, strict=True)
     ]
     return f"{view.name}: {', '.join(parts)}"
-
-
-def _network(model: CodeModel) -> list[tuple[str, str, str, int]]:
-    rows = []
-    for view in model.views:
-        for k, layer in enumerate(model.stacks[view.name].layers, 1):
-            n_in, n_out = layer.encoder.in_features, layer.encoder.out_features  # type: ignore[union-attr]
-            n_params = sum(p.numel() for p in layer.parameters())
-            rows.append((view.name, f"layer {k}", f"{n_in} → {n_out} → {n_in}", n_params))
-    return rows
 
 
 def _examples(
@@ -240,8 +233,10 @@ def _matrices(windows: Windows, data: Data, model: CodeModel) -> list[MatrixExam
     views = [view for view in model.views if not (view.is_raw or view.measure == "power")]
     if not views or not windows.classes:
         return []
-    features = {view.name: data.features[view.name] for view in views}
-    back = model.reconstruct_features(features, data.groups[model.alignment.by])
+    # a joint layer reconstructs all views at once
+    needed = model.views if model.stacks.joint else views
+    features = {view.name: data.features[view.name] for view in needed}
+    back = model.reconstruct_features(features, data.groups[model.alignment.by], observed=data.observed)
     return [m for v in views for m in _view_matrices(v, features[v.name], back[v.name], windows, data)]
 
 

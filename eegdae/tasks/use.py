@@ -242,7 +242,7 @@ def _codes_of(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> 
         how,
         corruption=corruption,
         level=schedule.at(level, 1.0),
-        objective=read_objective(own),
+        objective=read_objective(own)[0],
         seed=int(own.get("seed") or 0),
     )
 

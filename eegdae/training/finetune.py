@@ -14,7 +14,7 @@ from torch.func import functional_call
 from eegdae.corruption import Corruption, Gaussian
 from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy
+from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy, is_of_decoder
 from eegdae.randomness import Keys, Stream
 from eegdae.training.denoising import denoising_loss
 from eegdae.training.hardware import Hardware
@@ -148,7 +148,7 @@ def fit_classifier(
     with torch.no_grad():
         model.fit_code_scale(spec.views)
     for name, parameter in model.named_parameters():
-        is_used = ".encoder." in name or spec.reconstruction > 0
+        is_used = spec.reconstruction > 0 or not is_of_decoder(name)
         parameter.requires_grad_(name.startswith("head") or (spec.train_encoder and is_used))
     corruptions = {
         view: spec.corruption.fitted(x, layout=spec.layouts.get(view))

@@ -41,7 +41,7 @@ class FitSpec:
     rows : Tensor of int64, shape (n_rows,)
         Their numbers over the whole data set: noise is drawn by row number.
     hidden : tuple of int
-        Widths of the layers; the last is the number of codes.
+        Widths of the dense layers; the last is the number of codes.
     corruption : Corruption
         Kind and options; its statistics are taken here, layer by layer, from the clean training input.
     level : float
@@ -104,7 +104,11 @@ class FitSpec:
         FitSpec
         """
         observed = None if self.observed is None else self.observed[at]
-        return replace(self, x=self.x[at], rows=self.rows[at], observed=observed)
+        recordings = None if self.recordings is None else self.recordings[at]
+        groups = None if self.groups is None else self.groups[at.numpy()]
+        return replace(
+            self, x=self.x[at], rows=self.rows[at], observed=observed, recordings=recordings, groups=groups
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +180,7 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
     network = {**spec.network, **({"output": "sigmoid"} if spec.objective.loss == "bce" else {})}
     stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **network)
     stack.reset(Stream(spec.seed, spec.fold, spec.view))
-    names = schedule.stage_names(len(spec.hidden))
+    names = schedule.stage_names(len(stack.layers))
     sides = _sides(spec) if names else (None, None)
     state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
     if "stack" in state:
@@ -297,7 +301,7 @@ def _stage(
         x = clean_codes(stack, spec.x, k, memory_gb=schedule.hardware.memory_gb)
         # a code has no missing entries, and only sigmoids are probabilities
         observed = observed if k == 0 else None
-        is_probability = k == 0 or stack.config["activation"] == "sigmoid"
+        is_probability = k == 0 or stack.codes_are_probabilities
         objective = spec.objective if k == 0 else spec.objective.for_codes(is_probability=is_probability)
         epochs, optimizer = schedule.epochs_of(k), schedule.optimizer
         corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)

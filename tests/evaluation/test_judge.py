@@ -69,6 +69,8 @@ def states(fitted, of, how):
     for model, stacks in fitted.stacks.items():
         for view, stack in stacks.items():
             out |= {f"{model}.{view}.{name}": value for name, value in stack.state_dict().items()}
+        if stacks.joint:
+            out |= {f"{model}.joint.{name}": value for name, value in stacks.joint.state_dict().items()}
     train = fitted.inputs(of, FOLD.train, how.views)
     n_codes = {view: stack.n_codes for view, stack in fitted.stacks["codes"].items()}
     probe = {view: torch.linspace(-2, 2, 10 * x.shape[1]).reshape(10, -1) for view, x in train.items()}
@@ -334,6 +336,26 @@ def test_at_level_0_the_codes_are_the_autoencoders():
         for name, value in noisy.stacks["autoencoder"][view].state_dict().items():
             assert torch.equal(value, stack.state_dict()[name])
     assert set(fit_models(data(), FOLD.train, RECIPE, fold=0, compare=False).stacks) == {"codes"}
+
+
+def test_a_joint_layer_fuses_the_codes_and_sets_the_dimension_of_pca():
+    how = recipe(joint_layer=3, finetune=FinetuneSpec(epochs=1))
+    verdict = judge_fold(data(), FOLD, 0, how)
+    assert verdict.codes.shape == (20, 3)
+    assert {row["view"] for row in verdict.history} == {"raw", "power", "fusion", "all"}
+    # raw has 2 codes and power 3: of 3 dimensions 1 and 2
+    fitted = fit_models(data(), FOLD.train, how, fold=0)
+    train, test = (fitted.inputs(data(), rows, how.views) for rows in (FOLD.train, TEST))
+    assert fitted.stacks["codes"].shares == {"raw": 1, "power": 2}
+    wide = [{"x": torch.cat(list(x.values()), 1)} for x in (train, test)]
+    pca = {
+        "pca": pca_codes(train, test, {"raw": 1, "power": 2}),
+        "pca_joint": pca_codes(*wide, {"x": 3}),
+    }
+    for name, (x_train, x_test) in pca.items():
+        head = LogisticHead.fit(x_train, Y[FOLD.train], n_classes=2)
+        np.testing.assert_allclose(verdict.proba[name], head.predict_proba(x_test), atol=1e-6)
+    assert leaks(lambda of: fit_models(of, FOLD.train, how, fold=0, compare=False), how) == []
 
 
 def test_unlabelled_rows_train_the_stacks_and_no_head():

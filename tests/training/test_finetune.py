@@ -8,7 +8,15 @@ from sklearn.linear_model import LogisticRegression
 
 from eegdae.corruption import Gaussian, Masking
 from eegdae.errors import EegdaeError
-from eegdae.models import PassThrough, StackedAutoencoder
+from eegdae.layout import Layout
+from eegdae.models import (
+    Convolution,
+    PassThrough,
+    StackedAutoencoder,
+    ViewStacks,
+    is_of_decoder,
+    new_stack,
+)
 from eegdae.randomness import Stream
 from eegdae.training import ClassifierSpec, Optimizer, fit_classifier
 
@@ -58,6 +66,22 @@ def test_a_frozen_encoder_stays_bitwise_the_same_and_a_fine_tuned_one_does_not()
     assert [(h["model"], h["view"], h["stage"], h["epoch"]) for h in history] == [
         ("finetuned", "all", "head", e) for e in (1, 2, 3, 4)
     ]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_encoding_weight_of_convolutions_and_joint_layer_is_tuned_and_no_other(tied):
+    layout, options = Layout("signals", (1, 5)), {"residual": True, "layer_norm": True, "tied": tied}
+    convolved = new_stack(layout, hidden=(4,), convolution=Convolution("1d", (3,), 3, 2), **options)
+    dense, joint = (StackedAutoencoder(n, hidden=(6,), **options) for n in (4, 10))
+    for stack in (convolved, dense, joint):
+        stack.reset(Stream(0))
+    given = ViewStacks({"a": convolved, "b": dense}, joint)
+    model, history = fit_classifier(spec(encoders=given))
+    assert history[-1]["loss"] < history[0]["loss"]
+    before, after = given.state_dict(), model.encoders.state_dict()
+    assert {name.split(".")[-2] for name in after} >= {"encoder", "norm", "shortcut"}
+    for name, value in after.items():
+        assert torch.equal(value, before[name]) == is_of_decoder(name), name
 
 
 def test_the_encoders_given_are_never_changed():

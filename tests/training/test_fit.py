@@ -1,13 +1,16 @@
 import copy
 import dataclasses
+import importlib.resources
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from eegdae.corruption import Gaussian, Masking, SaltAndPepper
 from eegdae.errors import EegdaeError
-from eegdae.models import StackedAutoencoder
+from eegdae.layout import Layout
+from eegdae.models import Convolution, StackedAutoencoder, new_stack
 from eegdae.randomness import Keys, Stream
 from eegdae.training import FitSpec, Objective, Optimizer, Schedule, fit_many
 
@@ -70,7 +73,7 @@ class Store:
 
 def by_hand(s, stages, new_optimizer=torch.optim.Adam):
     """Layer-wise denoising as in Vincent et al. (2010), one plain loop: the oracle of `fit_many`."""
-    model = StackedAutoencoder(s.x.shape[1], hidden=s.hidden, **s.network)
+    model = new_stack(s.layout or Layout.rows(s.x.shape[1]), hidden=s.hidden, **s.network)
     model.reset(Stream(s.seed, s.fold, s.view))
     history = []
     for name in stages:
@@ -277,3 +280,43 @@ def test_specs_that_make_no_sense(changes, says):
 def test_schedules_that_make_no_sense(changes, says):
     with pytest.raises(EegdaeError, match=says):
         schedule(**changes)
+
+
+STAGES = ("layer 1", "layer 2", "layer 3")
+
+
+def real_windows(n=96):
+    """Two-second windows of the packaged watch recordings, each channel scaled, and their layout."""
+    with importlib.resources.files("eegdae").joinpath("samples/watch.npz").open("rb") as file:
+        npz = dict(np.load(file))
+    signal = torch.from_numpy(npz["data"] * npz["scale"])[: n * 100].float()  # (n * 100, 6)
+    signal = (signal - signal.mean(0)) / signal.std(0)
+    x = signal.reshape(n, 100, 6).transpose(1, 2).flatten(1)  # (n, 6 * 100)
+    return x, Layout("signals", (6, 100), 50.0)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_greedy_stages_of_convolutions_lower_the_loss_on_real_windows(tied):
+    x, layout = real_windows()
+    convolution = Convolution("1d", (8, 12), 5, 4, "max", "linear")
+    network = {"convolution": convolution, "tied": tied, "activation": "elu"}
+    quick = Schedule(epochs=4, joint_epochs=2, batch_size=16, optimizer=Optimizer("Adam", {"lr": 1e-2}))
+    given = spec(x=x, rows=torch.arange(len(x)), layout=layout, hidden=(6,), schedule=quick, network=network)
+    result = fit_many([given])[0]
+    stages = {name: [h["loss"] for h in result.history if h["stage"] == name] for name in (*STAGES, "joint")}
+    for name in STAGES:
+        assert stages[name][-1] < 0.9 * stages[name][0], name
+    assert stages["joint"][-1] < stages["joint"][0]
+    # each greedy stage trained its own layer on the clean codes of those below, as by hand
+    model, history = by_hand(given, [*STAGES, "joint"])
+    assert [h["loss"] for h in result.history] == pytest.approx([h[2] for h in history], rel=1e-3)
+    for mine, plain in zip(result.model.state_dict().values(), model.state_dict().values(), strict=True):
+        torch.testing.assert_close(mine, plain, rtol=0, atol=1e-3)
+
+
+def test_shortcuts_leave_the_range_of_a_sigmoid_so_their_stages_have_a_squared_error():
+    network = {"residual": True, "activation": "sigmoid"}
+    result = fit(x=X.sigmoid(), objective=Objective("bce"), network=network)
+    assert all(h["loss"] > 0 for h in result.history)
+    codes = result.model.encode(X.sigmoid(), n_layers=1)
+    assert codes.max() > 1 or codes.min() < 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from eegdae.tasks.settings.alignment import read_adaptation, read_alignment
 from eegdae.tasks.settings.corruption import read_corruption
 from eegdae.tasks.settings.heads import read_head
-from eegdae.tasks.settings.training import read_objective
+from eegdae.tasks.settings.objective import read_objective
 from eegdae.tasks.settings.whole import Settings, read_settings
 
 __all__ = [

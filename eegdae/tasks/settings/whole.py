@@ -81,7 +81,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             raise EegdaeError(
                 f"{key}={config[key]!r}: must be a mapping; see eegdae train --help for the choices"
             )
-    hidden, network = read_network(config)
+    views = read_views(config["features"])
+    hidden, network, joint_layer = read_network(config, views)
     optimizer = read_optimizer(config)
     schedule, threads = read_schedule(config, optimizer)
     objective, lpp = read_objective(config)
@@ -97,7 +98,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     known("split.", split, ("kind", "by", "n_folds", "train", "test"))
     needed("split.", split, ("kind",))
     data = dict(config["data"])
-    views = read_views(config["features"])
     return Settings(
         name=str(config["name"]),
         data=data,
@@ -115,6 +115,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             lpp=lpp,
             level_schedule=level_schedule,
             network=network,
+            joint_layer=joint_layer,
             head=read_head(config),
             finetune=read_finetune(config, optimizer),
             committee=read_committee(config),
