@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
+from eegdae.corruption import Corruption
 from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
@@ -128,6 +129,7 @@ def fit_models(
         By model and view.
     """
     at = torch.from_numpy(rows)
+    corruption = _corruption(data, rows, recipe)
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
         groups = view.n_groups(data.n_chans)
@@ -142,7 +144,7 @@ def fit_models(
             x=scalers[view.name].transform(x, observed),
             rows=at,
             hidden=view.hidden or recipe.hidden,
-            corruption=recipe.corruption,
+            corruption=corruption,
             level=recipe.level,
             schedule=recipe.schedule,
             seed=recipe.seed,
@@ -319,6 +321,7 @@ def reconstruct(
     dict of str to Reconstruction
         By view.
     """
+    corruption = _corruption(data, train, recipe)
     scaled = [fitted.inputs(data, rows, recipe.views) for rows in (train, test)]
     return {
         view.name: compare_reconstructions(
@@ -326,7 +329,7 @@ def reconstruct(
             scaled[1][view.name],
             rows=test,
             stacks={m: fitted.stacks[m][view.name] for m in ("codes", "autoencoder") if m in fitted.stacks},
-            corruption=recipe.corruption,
+            corruption=corruption,
             level=recipe.level,
             key=(recipe.seed, fold, view.name),
             observed_train=data.observed_of(view, train),
@@ -341,6 +344,13 @@ def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float
     """Codes of scaled features, views side by side: float32, shape (n_rows, n_codes)."""
     with torch.inference_mode():
         return stacks.encode(scaled).numpy()
+
+
+def _corruption(data: Data, rows: NDArray[np.int64], recipe: Recipe) -> Corruption:
+    """Tell the corruption which of the training rows follow one another, where it asks."""
+    if not recipe.corruption.needs_neighbours:
+        return recipe.corruption
+    return recipe.corruption.for_rows(torch.from_numpy(rows), data.recordings(rows))
 
 
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
@@ -370,7 +380,7 @@ def _finetune_spec(
         rows=torch.from_numpy(rows),
         encoders=stacks,
         n_outputs=data.n_classes,
-        corruption=recipe.corruption,
+        corruption=_corruption(data, rows, recipe),
         level=how.level,
         layouts={
             view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)

@@ -130,6 +130,10 @@ class Data:
     sfreq: float | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def recordings(self, rows: NDArray[np.int64]) -> Tensor:
+        """Number of the recording that each of some rows is of: int64, shape (n_rows,)."""
+        return torch.from_numpy(np.unique(self.groups["run"][rows], return_inverse=True)[1].astype(np.int64))
+
     def observed_of(self, view: View, rows: NDArray[np.int64] | None = None) -> Tensor | None:
         """Which entries of a view's rows (None: of all) were observed, (n_rows, n_features); None = all."""
         if self.observed is None or not view.is_raw:
