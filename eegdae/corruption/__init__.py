@@ -5,5 +5,6 @@ from __future__ import annotations
 from eegdae.corruption.entries import Gaussian, Masking, SaltAndPepper
 from eegdae.corruption.kind import Corruption
 from eegdae.corruption.schedule import LevelSchedule
+from eegdae.corruption.window_noise import WindowNoise
 
-__all__ = ["Corruption", "Gaussian", "LevelSchedule", "Masking", "SaltAndPepper"]
+__all__ = ["Corruption", "Gaussian", "LevelSchedule", "Masking", "SaltAndPepper", "WindowNoise"]

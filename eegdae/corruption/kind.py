@@ -61,6 +61,15 @@ class Corruption:
         """What corrupts the codes of the layers above: itself, or another if it needs channels or samples."""
         return self
 
+    @property
+    def needs_neighbours(self) -> bool:
+        """Whether it must be told, by `for_rows`, which training rows follow one another."""
+        return False
+
+    def for_rows(self, rows: Tensor, recordings: Tensor) -> Corruption:
+        """What corrupts training rows of known number and recording: itself, unless it `needs_neighbours`."""
+        return self
+
     def fitted(self, x: Tensor, observed: Tensor | None = None, *, layout: Layout | None = None) -> Self:
         """Return a copy that knows the statistics of the clean training input.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
+from eegdae.corruption import Corruption
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.networks import fit_joint_layers, log_networks
@@ -147,7 +148,7 @@ def fit_models(
     """
     at = torch.from_numpy(rows)
     objective = recipe.objective.for_channels(data.ch_names)
-    recordings = data.recordings(rows) if objective.locality else None
+    recordings = data.recordings(rows) if objective.locality or recipe.corruption.needs_neighbours else None
     stopping, memory_gb = recipe.schedule.early_stopping, recipe.schedule.hardware.memory_gb
     features, projections, scalers, specs = {}, {}, {}, []
     for view in recipe.views:
@@ -186,7 +187,7 @@ def fit_models(
             untrained = replace(recipe.schedule, pretrain="none")
             specs.append(replace(spec, schedule=untrained, name="random_encoder"))
             if (weight := recipe.baselines.get("cae")) is not None:
-                contractive = replace(recipe.objective, contractive=weight)
+                contractive = replace(objective, contractive=weight)
                 specs.append(replace(spec, level=0.0, objective=contractive, name="cae"))
     if fold == 0:
         log_networks([spec for spec in specs if spec.name == "codes"], recipe.joint_layer)
@@ -354,6 +355,7 @@ def reconstruct(
     dict of str to Reconstruction
         By view.
     """
+    corruption = _corruption(data, train, recipe)
     scaled = [fitted.inputs(data, rows, recipe.views) for rows in (train, test)]
     return {
         view.name: compare_reconstructions(
@@ -361,7 +363,7 @@ def reconstruct(
             scaled[1][view.name],
             rows=test,
             stacks={m: fitted.stacks[m][view.name] for m in ("codes", "autoencoder") if m in fitted.stacks},
-            corruption=recipe.corruption,
+            corruption=corruption,
             level=recipe.level,
             key=(recipe.seed, fold, view.name),
             observed_train=data.observed_of(view, train),
@@ -382,6 +384,13 @@ def _scaled(
         return scaler.transform(taken, None if observed is None else observed[block]) if scaler else taken
 
     return by_blocks(rows, len(at), row_bytes=4 * x.shape[1], memory_gb=memory_gb)
+
+
+def _corruption(data: Data, rows: NDArray[np.int64], recipe: Recipe) -> Corruption:
+    """Tell the corruption which of the training rows follow one another, where it asks."""
+    if not recipe.corruption.needs_neighbours:
+        return recipe.corruption
+    return recipe.corruption.for_rows(torch.from_numpy(rows), data.recordings(rows))
 
 
 def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
@@ -408,8 +417,9 @@ def _rows(views: Mapping[str, Tensor], which: NDArray[np.bool_]) -> dict[str, Te
 def _adapted(data: Data, fold: Fold, fitted: Fitted, recipe: Recipe, number: int) -> NDArray[np.float32]:
     """Codes of the test rows while the first layers go on learning in each test session."""
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
+    corruption = _corruption(data, fold.train, recipe)
     corruptions = {
-        view.name: recipe.corruption.fitted(
+        view.name: corruption.fitted(
             train[view.name],
             data.observed_of(view, fold.train),
             layout=view.layout(train[view.name], n_chans=data.n_chans, sfreq=data.sfreq),
@@ -450,7 +460,7 @@ def _finetune_spec(
         rows=torch.from_numpy(rows),
         encoders=stacks,
         n_outputs=data.n_classes,
-        corruption=recipe.corruption,
+        corruption=_corruption(data, rows, recipe),
         level=how.level,
         layouts={
             view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)

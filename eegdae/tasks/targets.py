@@ -16,6 +16,7 @@ TARGETS: dict[str, tuple[str, str]] = {
     "eegdae.corruption.Gaussian": ("eegdae.corruption", "Gaussian"),
     "eegdae.corruption.Masking": ("eegdae.corruption", "Masking"),
     "eegdae.corruption.SaltAndPepper": ("eegdae.corruption", "SaltAndPepper"),
+    "eegdae.corruption.WindowNoise": ("eegdae.corruption", "WindowNoise"),
     "eegdae.models.StackedAutoencoder": ("eegdae.models", "StackedAutoencoder"),
     "eegdae.models.CodeClassifier": ("eegdae.models", "CodeClassifier"),
     "eegdae.evaluation.heads.LogisticHead": ("eegdae.evaluation.heads", "LogisticHead"),

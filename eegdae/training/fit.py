@@ -63,7 +63,8 @@ class FitSpec:
     level_schedule : LevelSchedule
         How the level changes during each stage.
     recordings : Tensor of int64 or None, shape (n_rows,)
-        Which recording a row is of; needed where ``objective.locality`` is above 0.
+        Which recording a row is of; needed where ``objective.locality`` is above 0, and by a corruption that
+        `needs_neighbours`.
     groups : ndarray of str or None, shape (n_rows,)
         Group of each row: early stopping holds whole groups out.
     """
@@ -159,6 +160,13 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
         raise EegdaeError(
             f"view {spec.view!r}: {tuple(spec.x.shape)} rows and features; training needs 2 rows or more"
         )
+    if spec.corruption.needs_neighbours:
+        if spec.recordings is None:
+            raise EegdaeError(
+                f"corruption: {type(spec.corruption).__name__} needs the recording of every row; view "
+                f"{spec.view!r} has none"
+            )
+        spec = replace(spec, corruption=spec.corruption.for_rows(spec.rows, spec.recordings))
     schedule, memory_gb = spec.schedule, spec.schedule.hardware.memory_gb
     x, observed = spec.x, spec.observed
     if observed is not None:
