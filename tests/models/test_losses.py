@@ -28,6 +28,8 @@ def test_a_weight_multiplies_its_entry_and_no_other(name):
     alone = [LOSSES[name](r[:, k], t[:, k], observed[:, k]) * observed[:, k].sum() for k in range(3)]
     got = LOSSES[name](r, t, observed, weight=torch.tensor([0.0, 0.5, 2.0]))
     torch.testing.assert_close(got, (0.5 * alone[1] + 2 * alone[2]) / observed.sum())
+    whole = LOSSES[name](r, t, weight=torch.tensor([0.0, 0.0, 2.0]))
+    torch.testing.assert_close(whole, 2 * LOSSES[name](r[:, 2], t[:, 2]) / 3)
     assert torch.equal(LOSSES[name](r, t, observed, weight=torch.ones(3)), LOSSES[name](r, t, observed))
 
 
