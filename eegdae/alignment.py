@@ -100,14 +100,16 @@ class AlignmentSpec:
             If a group has no window beyond these.
         """
         used = np.zeros(len(groups), dtype=bool)
-        if self.kind == "none" or self.n_windows is None:
+        if self.kind == "none" or self.n_windows is None or not len(groups):
             return used
-        for name, rows in rows_of(groups).items():
-            if len(rows) <= self.n_windows:
-                raise EegdaeError(
-                    f"alignment.n_windows={self.n_windows}: leaves none of the {len(rows)} windows of "
-                    f"{told(name)} to judge; give {len(rows) - 1} or less, or null for all"
-                )
+        found = rows_of(groups)
+        name, least = _fewest(found)
+        if least <= self.n_windows:
+            raise EegdaeError(
+                f"alignment.n_windows={self.n_windows}: leaves none of the {least} windows of {told(name)} "
+                f"to judge; give {least - 1} or less, or null for all"
+            )
+        for rows in found.values():
             used[rows[: self.n_windows]] = True
         return used
 
@@ -213,18 +215,23 @@ def first_rows(groups: NDArray[Any], n_windows: int | None) -> dict[str, NDArray
         If a group has fewer.
     """
     found = rows_of(groups)
-    for name, rows in found.items():
-        if n_windows is not None and len(rows) < n_windows:
-            raise EegdaeError(
-                f"alignment.n_windows={n_windows}: {told(name)} has {len(rows)} windows; "
-                f"give {len(rows)} or less, or null for all"
-            )
+    name, least = _fewest(found)
+    if n_windows is not None and found and least < n_windows:
+        raise EegdaeError(
+            f"alignment.n_windows={n_windows}: {told(name)} has {least} windows; give {least} or less, "
+            "or null for all"
+        )
     return {name: rows[:n_windows] for name, rows in found.items()}
 
 
 def told(group: str) -> str:
     """Quote the name of a group for an error, without the parts that are empty."""
     return repr(re.sub("/+", "/", group).strip("/"))
+
+
+def _fewest(rows: Mapping[str, NDArray[np.int64]]) -> tuple[str, int]:
+    """Name the group with the fewest rows, and their number."""
+    return min(((name, len(found)) for name, found in rows.items()), key=lambda one: one[1], default=("", 0))
 
 
 def _check_kind(kind: str) -> None:

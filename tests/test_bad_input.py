@@ -487,3 +487,34 @@ def test_a_read_only_output_folder(tmp_path):
     assert str(folder) in line
     assert "Permission denied" in line
     assert list(folder.iterdir()) == []
+
+
+# alignment and adaptation
+
+
+def test_more_windows_than_a_person_has(capsys, tmp_path):
+    options = ("windows.size=1", "alignment=zscore")
+    said = train(capsys, tmp_path, *options, "alignment.n_windows=9")
+    assert said == "alignment.n_windows=9: '0' has 8 windows; give 8 or less, or null for all"
+    said = train(capsys, tmp_path / "all", *options, "alignment.n_windows=8")
+    assert said == (
+        "alignment.n_windows=8: leaves none of the 8 windows of '0' to judge; give 7 or less, or null for all"
+    )
+
+
+def test_recentring_one_channel_or_missing_samples(capsys, tmp_path):
+    flags = my_recordings(tmp_path, recordings(n_chans=1))
+    said = train(capsys, tmp_path, "windows.size=1", "alignment=euclidean", flags=flags)
+    assert said.startswith("alignment=euclidean: needs 2 channels or more, there is 1 (c0)")
+    gaps = recordings()
+    gaps["data"][10, 0] = np.nan
+    folder = tmp_path / "gaps"
+    options = ("windows.size=1", "windows.max_missing=0.1", "alignment=riemann")
+    said = train(capsys, folder, *options, flags=my_recordings(folder, gaps))
+    assert said.startswith("alignment=riemann: mixes channels, so it needs windows without missing samples")
+
+
+def test_a_step_size_at_which_an_adaptation_breaks(capsys, tmp_path):
+    options = ("windows.size=1", "adaptation=asdae", "adaptation.batch_size=2", "adaptation.lr=1e30")
+    said = train(capsys, tmp_path, *options)
+    assert said.startswith("adaptation.lr=1e+30: the loss of the first layers became ")

@@ -19,6 +19,7 @@ from eegdae.models import (
     new_stack,
 )
 from eegdae.randomness import Stream
+from eegdae.recentring import Recentring
 from eegdae.scaling import Scaler
 from eegdae.windows import Windows
 
@@ -302,3 +303,29 @@ def test_another_reference_is_refused():
         m.transform(dataclasses.replace(w, laplacian=True))
     again = CodeModel.from_state(m.state())
     assert (again.reference, again.laplacian) == (("A1", "A2"), False)
+
+
+@pytest.mark.parametrize("kind", ["euclidean", "riemann"])
+def test_a_model_recentres_the_signals_that_it_is_given(kind, tmp_path):
+    spec = AlignmentSpec(kind, by="session", n_windows=3)
+    m, w = model(alignment=spec), windows()
+    plain = dataclasses.replace(m, alignment=AlignmentSpec(), units=("sd",) * 3)
+    recentring = Recentring.fit(w, spec)
+    z = recentring.transform(w)
+    assert np.array_equal(m.transform(w), plain.transform(z))
+    back, inside = m.reconstruct(w), plain.reconstruct(z)
+    groups = spec.groups(w.metadata)
+    assert np.array_equal(back["raw"], recentring.inverse_transform(inside["raw"], groups))
+    assert np.array_equal(back["power"], inside["power"])
+    torch.save(m.state(), tmp_path / "model.ckpt")
+    twin = CodeModel.from_state(torch.load(tmp_path / "model.ckpt", weights_only=True))
+    assert twin.alignment == spec
+    assert np.array_equal(twin.transform(w), m.transform(w))
+    with pytest.raises(EegdaeError, match=r"^alignment\.n_windows=3: '0/s' has 2 windows"):
+        m.transform(windows(n=4))
+
+
+def test_a_checkpoint_from_before_alignments_had_options_is_read():
+    state = model().state()
+    state["alignment"] = "zscore"
+    assert CodeModel.from_state(state).alignment == AlignmentSpec("zscore")

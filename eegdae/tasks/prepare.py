@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eegdae.alignment import AlignmentSpec
+from eegdae.alignment import AlignmentSpec, first_rows
 from eegdae.coder import observed_features
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.baselines import eigenvalue_ratio
@@ -70,7 +70,15 @@ def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
     -------
     Windows
         The same, or without a unit: see `Recentring`.
+
+    Raises
+    ------
+    EegdaeError
+        If a group has fewer windows than it is to be aligned by, or cannot be re-centred.
     """
+    if how.kind != "none":
+        # features may take minutes: a group with too few windows is told before
+        first_rows(how.groups(windows.metadata), how.n_windows)
     recentring = Recentring.fit(windows, how)
     if recentring.ranks:
         low, high = min(recentring.ranks.values()), max(recentring.ranks.values())

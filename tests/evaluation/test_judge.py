@@ -17,8 +17,9 @@ from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
 from eegdae.features import View, compute_views
+from eegdae.recentring import Recentring
 from eegdae.scaling import Scaler
-from eegdae.training import Schedule
+from eegdae.training import AdaptationSpec, Optimizer, Schedule
 from eegdae.windows import Windows
 
 N, TEST = 60, np.arange(40, 60)
@@ -389,3 +390,89 @@ def test_missing_samples_count_nowhere():
     assert np.array_equal(a.codes, b.codes)
     assert all(np.array_equal(a.proba[name], b.proba[name]) for name in a.proba)
     assert a.reconstructions["raw"].errors == b.reconstructions["raw"].errors
+
+
+def test_adapted_codes_have_the_classifier_of_the_plain_ones():
+    verdict = judge_fold(data(), FOLD, 0, recipe(adaptation=AdaptationSpec(lr=0.5, batch_size=2)))
+    still = judge_fold(data(), FOLD, 0, recipe(adaptation=AdaptationSpec(lr=0.0)))
+    plain = judge_fold(data(), FOLD, 0, RECIPE)
+    assert np.array_equal(still.proba["adapted"], plain.proba["codes"])
+    assert list(verdict.proba)[:2] == ["codes", "adapted"]
+    assert verdict.penalties.keys() == plain.penalties.keys()
+    for name, proba in plain.proba.items():
+        assert np.array_equal(verdict.proba[name], proba), name
+    # sessions of 6 rows, and 40 to 42 are the end of one: its first two keep their codes
+    first = np.isin(TEST, [40, 41, 42, 43, 48, 49, 54, 55])
+    assert np.array_equal(GROUPS["session"][TEST[:2]], ["6", "6"])
+    assert np.array_equal(verdict.proba["adapted"][first], plain.proba["codes"][first])
+    assert not np.allclose(verdict.proba["adapted"][~first], plain.proba["codes"][~first])
+
+
+def test_adapted_codes_hang_on_no_label_no_later_row_and_no_other_session_of_the_test():
+    how = recipe(adaptation=AdaptationSpec(lr=0.5, batch_size=2))
+    raw, target = RAW.clone(), Y.copy()
+    raw[46:] = 50.0  # the end of the second session, and all others
+    target[TEST] = 1 - target[TEST]
+    a, b = judge_fold(data(), FOLD, 0, how), judge_fold(data(raw, target=target), FOLD, 0, how)
+    np.testing.assert_allclose(a.proba["adapted"][:6], b.proba["adapted"][:6], atol=1e-5)
+    assert not np.allclose(a.proba["adapted"][6:], b.proba["adapted"][6:])
+
+
+def test_rows_without_a_label_are_fine_tuned_on_where_they_are_reconstructed():
+    target = Y.copy()
+    target[:10] = -1
+    raw = RAW.clone()
+    raw[:10] = raw[:10].flip(0)  # the same scaler, other rows without a label
+    found = []
+    for weight in (0.0, 0.5):
+        options = {"epochs": 1, "batch_size": 8, "optimizer": Optimizer("SGD", {"lr": 0.1})}
+        spec = FinetuneSpec(reconstruction=weight, **options)
+        how = recipe(finetune=spec, schedule=Schedule(pretrain="none"))
+        verdicts = (judge_fold(data(x, target=target), FOLD, 0, how) for x in (RAW, raw))
+        found.append([[row for row in v.history if row["model"] == "finetuned"] for v in verdicts])
+    (plain, same), (kept, other) = found
+    assert plain[0]["loss"] == pytest.approx(same[0]["loss"], rel=1e-6)
+    assert "reconstruction" not in plain[0]
+    assert abs(kept[0]["loss"] - other[0]["loss"]) > 1e-5
+    assert kept[0]["reconstruction"] > 0.1
+
+
+def signals(test=None):
+    """The windows of `covariances`, whoever is tested in another mixing."""
+    x = SIGNALS if test is None else test
+    metadata = pd.DataFrame({"subject": GROUPS["subject"], "session": GROUPS["session"], "run": ""})
+    return Windows(x.astype(np.float32), metadata, 50.0, tuple("abcd"), ("uV",) * 4)
+
+
+@pytest.mark.parametrize("kind", ["euclidean", "riemann"])
+def test_recentred_training_rows_hang_on_no_test_row_of_other_people(kind):
+    """Rows 40 and 41 share a person with the training rows, so a fold of whole people is taken."""
+    spec = AlignmentSpec(kind)
+    fold = Fold(np.arange(36), np.arange(42, 60), ("z",))
+    other = wild(SIGNALS)
+    other[:42] = SIGNALS[:42]
+    pair = []
+    for x in (SIGNALS, other):
+        w = signals(x)
+        views = compute_views(Recentring.fit(w, spec).transform(w), COVARIANCES.views)
+        pair.append(Data(views, Y.astype(np.int64), n_classes=2, n_chans=4, groups=GROUPS))
+    how = dataclasses.replace(COVARIANCES, alignment=spec)
+    mine, theirs = (fit_models(of, fold.train, how, fold=0, compare=False) for of in pair)
+    for view in how.views:
+        assert torch.equal(mine.features[view.name][:42], theirs.features[view.name][:42])
+        assert not torch.equal(mine.features[view.name][42:], theirs.features[view.name][42:])
+        for name, value in mine.stacks["codes"][view.name].state_dict().items():
+            assert torch.equal(value, theirs.stacks["codes"][view.name].state_dict()[name])
+
+
+def test_features_are_aligned_by_session_and_by_the_first_rows():
+    groups = {**GROUPS, "session": np.array([str(k // 3) for k in range(N)])}
+    of = dataclasses.replace(data(), groups=groups)
+    how = recipe(alignment=AlignmentSpec("zscore", by="session", n_windows=2))
+    fitted = fit_models(of, FOLD.train, how, fold=0, compare=False)
+    x = POWER
+    expected = Alignment.fit(x, groups["session"], "zscore", n_windows=2).transform(x, groups["session"])
+    assert torch.equal(fitted.features["power"], expected)
+    of_signals = recipe(alignment=AlignmentSpec("riemann"))
+    fitted = fit_models(of, FOLD.train, of_signals, fold=0, compare=False)
+    assert torch.equal(fitted.features["power"], x)  # signals were re-centred before there were features

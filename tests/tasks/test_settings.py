@@ -7,6 +7,7 @@ import copy
 import pytest
 from omegaconf import open_dict, read_write
 
+from eegdae.alignment import AlignmentSpec
 from eegdae.corruption import Masking
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.recipe import CommitteeSpec
@@ -20,8 +21,14 @@ from eegdae.training import Objective
 @pytest.fixture(scope="module")
 def composed():
     register_resolvers()
-    overrides = ["features=[power,raw]", "corruption=masking", "head=mlp", "finetune=encoder"]
-    overrides.append("committee=person")
+    overrides = [
+        "features=[power,raw]",
+        "corruption=masking",
+        "head=mlp",
+        "finetune=encoder",
+        "adaptation=asdae",
+        "committee=person",
+    ]
     config = compose_command("train", overrides, conf_dir())
     with read_write(config), open_dict(config):
         del config["hydra"]
@@ -61,6 +68,16 @@ def test_what_the_configuration_says_is_what_is_built(composed):
         ("raw", tuple(config["features"]["raw"]["hidden"])),
     ]
     assert settings.windows == config["windows"]
+    assert recipe.alignment == AlignmentSpec()
+    assert recipe.adaptation.batch_size == config["adaptation"]["batch_size"]
+    assert recipe.finetune.reconstruction == 0
+
+
+def test_an_alignment_may_be_named_by_its_kind_alone(composed):
+    for value in ("zscore", {"kind": "zscore"}, {"kind": "zscore", "by": "subject", "n_windows": None}):
+        assert read_settings(changed(composed, "alignment", value)).recipe.alignment == AlignmentSpec(
+            "zscore"
+        )
 
 
 def test_the_loss_and_its_terms_reach_the_recipe(composed):
@@ -146,6 +163,18 @@ def test_msda_masks_what_the_corruption_does(composed, corruption, level, share)
         ("trainer.threads", 10**9, r"trainer\.threads=1000000000: must be 1024 or less"),
         ("scaler", "standart", r"scaler='standart'.*did you mean 'standard'"),
         ("alignment", "zscor", r"alignment='zscor'.*did you mean 'zscore'"),
+        ("alignment", 3, r"alignment=3: must be a mapping, or one of none, zscore"),
+        ("alignment.by", "foo", r"alignment\.by='foo': not known"),
+        ("alignment.n_windows", 0, r"alignment\.n_windows=0: must be a whole number, 1 or more, or null"),
+        ("alignment.windows", 3, r"alignment\.windows: unknown key; did you mean 'n_windows'"),
+        ("alignment.kind", KeyError, r"alignment\.kind: is missing"),
+        ("adaptation.lr", -1, r"adaptation\.lr=-1: must be a number, 0 or more"),
+        ("adaptation.lr", KeyError, r"adaptation\.lr: is missing"),
+        ("adaptation.batch_size", 0, r"adaptation\.batch_size=0"),
+        ("adaptation.step", 2, r"adaptation\.step: unknown key; did you mean 'steps'"),
+        ("adaptation.enabled", 1, r"adaptation\.enabled=1: must be true or false"),
+        ("finetune.reconstruction", -0.5, r"finetune\.reconstruction=-0\.5: must be a number, 0 or more"),
+        ("finetune.reconstruction", "all", r"finetune\.reconstruction='all': must be a number"),
         ("baselines", ["eigenvalue"], r"baselines='eigenvalue'"),
         ("baselines", ["msd"], r"baselines='msd': not known; did you mean 'msda'"),
         ("baselines", ["msda", {"msda": 0.1}], r"baselines=\[.*names msda twice"),

@@ -205,13 +205,13 @@ def test_weight_0_of_the_reconstruction_is_bit_for_bit_without_it():
 
 
 def test_the_kept_reconstruction_trains_the_decoders_and_stands_in_the_history():
-    model, history = fit_classifier(kept(epochs=15))
+    model, history = fit_classifier(kept(epochs=8))
     given = encoders()
     for view, stack in model.encoders.items():
         for name, value in stack.state_dict().items():
             assert not torch.equal(value, given[view].state_dict()[name]), name
     assert history[-1]["reconstruction"] < 0.9 * history[0]["reconstruction"]
-    alone, _ = fit_classifier(kept(0.0, epochs=15))
+    alone, _ = fit_classifier(kept(0.0, epochs=8))
     errors = [
         sum(float((m.encoders[v](x) - x).square().mean()) for v, x in (("a", A), ("b", B)))
         for m in (model, alone)
@@ -240,14 +240,14 @@ def test_the_loss_is_that_of_labels_and_of_every_view_by_hand():
 
 
 def test_rows_without_a_label_count_in_the_reconstruction_and_nowhere_else():
-    """A label in every fourth row, and batches of two, some of which have none."""
-    target = torch.where(torch.arange(N) % 4 == 0, Y, -1)
-    few, _ = fit_classifier(kept(target=target, batch_size=2, epochs=1))
+    """A label in every eighth row, and batches of six, some of which have none."""
+    target = torch.where(torch.arange(N) % 8 == 0, Y, -1)
+    few, _ = fit_classifier(kept(target=target, batch_size=6, epochs=1))
     assert all(bool(p.isfinite().all()) for p in few.parameters())
     moved = {"a": A + 2.0 * (target < 0)[:, None], "b": B}
-    other, _ = fit_classifier(kept(target=target, batch_size=2, epochs=1, views=moved))
+    other, _ = fit_classifier(kept(target=target, batch_size=6, epochs=1, views=moved))
     assert not same(few, other)
-    with pytest.raises(EegdaeError, match=r"^finetune\.reconstruction=0: 90 rows have no label"):
+    with pytest.raises(EegdaeError, match=r"^finetune\.reconstruction=0: 105 rows have no label"):
         fit_classifier(spec(target=target))
 
 
