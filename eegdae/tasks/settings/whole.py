@@ -93,6 +93,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     needed("split.", split, ("kind",))
     data = dict(config["data"])
     views = read_views(config["features"])
+    for view in views:
+        schedule.stage_names(len(view.hidden or hidden))
     return Settings(
         name=str(config["name"]),
         data=data,
