@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import pandas as pd
 import pytest
 from shell import (
     SMALL,
@@ -27,17 +28,40 @@ RUN = (
     "trainer.batch_size=4",
     "trainer.checkpoint_seconds=0",
 )
+STOPPING = (
+    "pretrain.early_stopping={patience: 2, share: 0.3, by: subject}",
+    "lr_schedule=cosine",
+    "lr_schedule.warmup=0.2",
+    "trainer.clip_norm=1.0",
+    "optimizer.lr=0.1",
+    "pretrain.joint_lr=0.02",
+)
+"""What has a state of its own to go on with: the best weights so far, and the number of the step."""
 SAME = ("codes.npz", "metrics.json", "model.ckpt", "folds/0/codes.npz", "folds/1/codes.npz", "history.csv")
 DEFAULT = (0.15, 0.5, 0.85)
 """Moments of a kill, as shares of the time in which an uninterrupted run computes."""
-MOMENTS = tuple((k * 0.6180339887) % 1 for k in range(1, 18))
+MOMENTS = tuple((k * 0.6180339887) % 1 for k in range(1, 21))
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """An uninterrupted run: its folder, arguments, and the seconds at which it began to compute and ended."""
-    home = tmp_path_factory.mktemp("whole")
-    args = ["train", *my_recordings(home, recordings(n_times=600)), *RUN]
+    return uninterrupted(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def stopping(tmp_path_factory):
+    """As ``whole``, of stages that stop early at learning rates that change."""
+    done = uninterrupted(tmp_path_factory.mktemp("stopping"), *STOPPING)
+    history = pd.read_csv(done[0] / "history.csv")
+    epochs = history[history["stage"] != "head"].groupby(["model", "fold", "view", "stage"])["epoch"].max()
+    assert epochs.min() < 8
+    assert history["val_loss"].notna().all()
+    return done
+
+
+def uninterrupted(home, *more):
+    args = ["train", *my_recordings(home, recordings(n_times=600)), *RUN, *more]
     folder = home / "run"
     start = time.monotonic()
     process = command([*args, f"hydra.run.dir={folder}"])
@@ -102,12 +126,25 @@ def test_killed_and_resumed_is_the_same_to_the_byte(whole, tmp_path, share):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["whole", "stopping"])
 @pytest.mark.parametrize("share", MOMENTS)
-def test_killed_at_many_moments(whole, tmp_path, share):
+def test_killed_at_many_moments(request, tmp_path, share, kind):
+    done, folder = request.getfixturevalue(kind), tmp_path / "run"
+    killed_at(share, done, folder)
+    go_on(done[1], folder)
+    same_bytes(done[0], folder)
+
+
+def test_killed_while_stages_stop_early(stopping, tmp_path):
     folder = tmp_path / "run"
-    killed_at(share, whole, folder)
-    go_on(whole[1], folder)
-    same_bytes(whole[0], folder)
+    process = command([*stopping[1], f"hydra.run.dir={folder}"])
+    # inside a stage: the first fit has been saved more than once
+    wait_for(folder / "folds/0/predictions.csv", process)
+    time.sleep(0.05)
+    assert kill(process)
+    assert any((folder / "checkpoints").rglob("*.ckpt"))
+    go_on(stopping[1], folder)
+    same_bytes(stopping[0], folder)
 
 
 def test_killed_inside_a_checkpoint_write_and_killed_again(whole, tmp_path):

@@ -125,4 +125,4 @@ def test_a_set_larger_than_the_budget_is_trained_on_in_less_memory(tmp_path):
     _, plain, _ = measured(100.0)
     assert size == 0.2
     assert peak < size
-    assert plain > 1.8 * size
+    assert plain > 2 * size

@@ -98,6 +98,10 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     known("split.", split, ("kind", "by", "n_folds", "train", "test"))
     needed("split.", split, ("kind",))
     data = dict(config["data"])
+    if "convolution" not in network:
+        for view in views:
+            # a list of epochs must have one for each layer
+            schedule.stage_names(len(view.hidden or hidden))
     return Settings(
         name=str(config["name"]),
         data=data,
