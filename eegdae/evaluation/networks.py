@@ -90,6 +90,8 @@ def _joint_spec(spec: FitSpec, codes: torch.Tensor, width: int) -> FitSpec:
     pretrain = spec.schedule.pretrain
     # of a stack of one layer the joint pass would be the greedy stage once more
     schedule = replace(spec.schedule, pretrain="greedy") if pretrain.startswith("greedy") else spec.schedule
+    if isinstance(schedule.epochs, tuple):
+        schedule = replace(schedule, epochs=schedule.epochs[-1])
     return replace(
         spec,
         x=codes,

@@ -232,7 +232,9 @@ class _Learner:
         self.optimizer = torch.optim.SGD(trained, lr=spec.lr)
         self.params = {view: dict(stack.named_parameters()) for view, stack in self.stacks.items()}
         self.losses = {
-            view: denoising_loss(stack, noise.corruptions[view], noise.level, noise.objective)
+            view: denoising_loss(
+                stack, noise.corruptions[view], noise.level, noise.objective.of_reconstruction()
+            )
             for view, stack in self.stacks.items()
         }
         # a row meets each of them once, with noise of its own

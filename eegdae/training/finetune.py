@@ -230,7 +230,9 @@ class _Reconstruction:
         self.totals: dict[int, Tensor] = {}
         level = spec.level if corruptions else 0.0
         self.losses = {
-            view: denoising_loss(stack, corruptions.get(view, Gaussian()), level, spec.objective)
+            view: denoising_loss(
+                stack, corruptions.get(view, Gaussian()), level, spec.objective.of_reconstruction()
+            )
             for view, stack in model.encoders.items()
         }
 

@@ -175,6 +175,10 @@ class Objective:
         loss = "mse" if self.loss == "bce" and not is_probability else self.loss
         return replace(self, loss=loss, channel_weights=None)
 
+    def of_reconstruction(self) -> Objective:
+        """The loss of reconstructions alone: no penalties on codes, no weights by channel."""
+        return replace(self, channel_weights=None, l1=0.0, kl=0.0, contractive=0.0, locality=0.0)
+
     def feature_weights(self, layout: Layout | None) -> Tensor | None:
         """Weight of every feature.
 
