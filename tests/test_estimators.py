@@ -170,7 +170,7 @@ def test_a_data_frame_comes_out_named(digits):
     ("changes", "word"),
     [
         ({"corruption": "gausian"}, "did you mean 'gaussian'"),
-        ({"corruption": "masking", "level": 1.5}, "must be 0 to 1"),
+        ({"corruption": "masking", "level": 1.5}, "must be 0 or more and less than 1"),
         ({"level": -1}, "must be a number, 0 or more"),
         ({"hidden": 64}, "hidden=64"),
         ({"hidden": ()}, "widths"),

@@ -138,11 +138,12 @@ def fit_models(
         x = features[view.name][at]
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
+        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
         spec = FitSpec(
             x=scalers[view.name].transform(x, observed),
             rows=at,
             hidden=view.hidden or recipe.hidden,
-            corruption=recipe.corruption,
+            corruption=recipe.corruption.for_layout(layout),
             level=recipe.level,
             schedule=recipe.schedule,
             seed=recipe.seed,
@@ -150,7 +151,7 @@ def fit_models(
             view=view.name,
             observed=observed,
             network=recipe.network,
-            layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
+            layout=layout,
             objective=recipe.objective,
             level_schedule=recipe.level_schedule,
         )

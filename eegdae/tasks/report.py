@@ -134,7 +134,8 @@ def _summary(
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
         ),
         ("scaler, alignment", f"{recipe.scaler}, {recipe.alignment}"),
-        ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
+        ("corruption", recipe.corruption.describe(recipe.level)),
+        ("level over the epochs of a stage", recipe.level_schedule.describe(recipe.level)),
         (
             "training",
             f"{schedule.pretrain.replace('_', ' ')}, {schedule.epochs} epochs a layer, "

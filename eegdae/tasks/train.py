@@ -20,6 +20,7 @@ from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
+from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.prepare import counted, load_windows, make_data
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
@@ -57,6 +58,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             torch.set_num_threads(settings.threads)
         windows = load_windows(settings.data, settings.windows)
         data = make_data(windows, settings)
+        settings = ready_corruption(settings, windows, data)
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)

@@ -115,7 +115,7 @@ def fit_classifier(
         trained = name.startswith("head") or (spec.train_encoder and ".encoder." in name)
         parameter.requires_grad_(trained)
     corruptions = {
-        view: spec.corruption.fitted(x, layout=spec.layouts.get(view))
+        view: spec.corruption.for_layout(spec.layouts.get(view)).fitted(x, layout=spec.layouts.get(view))
         for view, x in spec.views.items()
         if spec.corruption and spec.level
     }

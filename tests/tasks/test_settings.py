@@ -82,7 +82,7 @@ def test_beside_covariances_stands_what_cleaning_explains(composed, measure):
     ("path", "value", "said"),
     [
         ("corruption.level", -0.1, r"corruption\.level=-0\.1"),
-        ("corruption.level", 1.01, r"corruption\.level=1\.01: the level of Masking must be 0 to 1"),
+        ("corruption.level", 1.01, r"corruption\.level=1\.01: the level of Masking must be 0 or more and l"),
         ("corruption.level", "much", r"corruption\.level='much': must be a number"),
         ("corruption.level", float("nan"), r"corruption\.level=nan"),
         ("corruption.level", True, r"corruption\.level=True"),
