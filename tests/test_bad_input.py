@@ -215,7 +215,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, files,"),
         (
             ["corruption=gausian"],
-            "corruption=gausian: no such choice; did you mean 'gaussian'? known: gaussian",
+            "corruption=gausian: no such choice; did you mean 'gaussian'? known: artefacts",
         ),
         (["features=[powr]"], "features=powr: no such choice; did you mean 'power'?"),
         (["experiment=eegmt"], "experiment=eegmt: no such choice; did you mean 'eegmat'?"),

@@ -72,7 +72,7 @@ class Chain(Corruption):
         super().check_level(level, key)
         for part in self.parts:
             try:
-                part.corruption.check_level(level * part.level, f"times that of part {part.name!r}")
+                part.corruption.check_level(level * part.level, f"part {part.name!r} would have level")
             except EegdaeError as error:
                 raise EegdaeError(f"{key}={level}: {error}") from error
 

@@ -78,7 +78,12 @@ def _loaded(corruption: Corruption, windows: Windows) -> Corruption:
     if not isinstance(corruption, Artefacts):
         return corruption
     how = {"l_freq": corruption.l_freq, "h_freq": corruption.h_freq, "sfreq": windows.sfreq}
-    path = corruption.path
+    path, top = corruption.path, windows.sfreq / 2
+    if corruption.h_freq is not None and corruption.h_freq > top:
+        raise EegdaeError(
+            f"corruption.h_freq={corruption.h_freq:g}: must be {top:g} or less, half the rate of the "
+            "windows, or null"
+        )
     try:
         recordings = read_recordings(path if isinstance(path, str) else list(path), prepare=how)
     except EegdaeError as error:

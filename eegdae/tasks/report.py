@@ -190,9 +190,10 @@ def _examples(
         rows: dict[str, Any] = {
             w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
         }
+        layout = view.layout(torch.from_numpy(rows["clean"]), n_chans=windows.n_chans, sfreq=windows.sfreq)
         common: dict[str, Any] = {
             "view": view.name,
-            "corruption": type(settings.recipe.corruption).__name__,
+            "corruption": type(settings.recipe.corruption.for_layout(layout)).__name__,
             "level": settings.recipe.level,
             "errors": errors,
             "errors_over": over,

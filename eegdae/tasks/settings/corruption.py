@@ -38,7 +38,10 @@ def _read_kind(prefix: str, node: dict[str, Any], *, more: tuple[str, ...] = ())
     has_snr = not kind.is_share and kind is not Chain
     options = kind.options()
     known(prefix, node, (*options, "level", *(("snr_db",) if has_snr else ()), *more))
-    level = _read_level(prefix, node.pop("level", None), node.pop("snr_db", None))
+    level, snr_db = node.pop("level", None), node.pop("snr_db", None)
+    if level is None and snr_db is None and has_snr:
+        raise EegdaeError(f"{prefix}level=None: must be a number, or null beside a {prefix}snr_db")
+    level = _read_level(prefix, level, snr_db)
     for key, value in node.items():
         if isinstance(options[key], bool):
             flag(f"{prefix}{key}", value)
