@@ -215,7 +215,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, files,"),
         (
             ["corruption=gausian"],
-            "corruption=gausian: no such choice; did you mean 'gaussian'? known: gaussian",
+            "corruption=gausian: no such choice; did you mean 'gaussian'? known: artefacts",
         ),
         (["features=[powr]"], "features=powr: no such choice; did you mean 'power'?"),
         (["experiment=eegmt"], "experiment=eegmt: no such choice; did you mean 'eegmat'?"),
@@ -223,7 +223,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["corruption.level=-1"], "corruption.level=-1.0: the level of Gaussian must be a number, 0 or more"),
         (
             ["corruption=masking", "corruption.level=1.5"],
-            "corruption.level=1.5: the level of Masking must be 0 to 1",
+            "corruption.level=1.5: the level of Masking must be 0 or more and less than 1",
         ),
         (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
         (["==="], "'===': is no override"),

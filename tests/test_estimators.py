@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from eegdae.corruption import Gaussian
+from eegdae.corruption import ChannelDropout, Gaussian, Uniform
 from eegdae.errors import EegdaeError
 from eegdae.estimators import StackedDenoisingAutoencoder
+from eegdae.estimators.autoencoder import CORRUPTIONS
 from eegdae.models import LOSSES
 from eegdae.tasks.launch import conf_dir
 from eegdae.training import FitSpec, Optimizer, Schedule, fit_many
@@ -158,6 +159,21 @@ def test_clone_is_unfitted_and_keeps_the_parameters(fitted, digits):
             getattr(twin, method)(digits)
 
 
+def test_a_corruption_with_its_options_is_a_parameter_like_any_other(digits):
+    own = quick(corruption=Uniform(per_feature=True), level=0.5)
+    assert isinstance(own.get_params()["corruption"], Uniform)
+    codes = clone(own).fit(digits).transform(digits)
+    np.testing.assert_array_equal(codes, pickle.loads(pickle.dumps(own)).fit(digits).transform(digits))
+    named = {name: quick(corruption=name, level=0.5).fit(digits).transform(digits) for name in CORRUPTIONS}
+    for other in named.values():
+        assert not np.array_equal(codes, other)
+    assert len({codes.tobytes() for codes in named.values()}) == len(CORRUPTIONS)
+    with pytest.raises(
+        EegdaeError, match="corruption=channel_dropout: the rows have no channels; use masking"
+    ):
+        quick(corruption=ChannelDropout()).fit(digits)
+
+
 def test_in_a_pipeline_and_a_grid_search(digits):
     y = load_digits().target[:400]
     pipeline = make_pipeline(StandardScaler(), quick(hidden=(16, 8)), LogisticRegression())
@@ -176,7 +192,7 @@ def test_a_data_frame_comes_out_named(digits):
     ("changes", "word"),
     [
         ({"corruption": "gausian"}, "did you mean 'gaussian'"),
-        ({"corruption": "masking", "level": 1.5}, "must be 0 to 1"),
+        ({"corruption": "masking", "level": 1.5}, "must be 0 or more and less than 1"),
         ({"level": -1}, "must be a number, 0 or more"),
         ({"hidden": 64}, "hidden=64"),
         ({"hidden": ()}, "widths"),

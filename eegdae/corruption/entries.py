@@ -1,4 +1,4 @@
-"""Corruptions entry by entry: they know nothing of channels, samples or pairs."""
+"""Corruptions that replace a share of the entries: they know nothing of channels, samples or pairs."""
 
 from __future__ import annotations
 
@@ -15,43 +15,6 @@ from eegdae.randomness import Keys
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian(Corruption):
-    """Add normal noise: ``x + level * sd * n``, with sd that of the clean training input of the layer.
-
-    Parameters
-    ----------
-    clip : bool
-        Keep the result inside the training range of each feature.
-    per_feature : bool
-        One sd for each feature instead of one over all (root mean square of the features' sd).
-
-    References
-    ----------
-    Vincent et al., JMLR 11:3371 (2010), section 3.3.
-    """
-
-    per_feature: bool = False
-    sd: Tensor | None = dataclasses.field(default=None, repr=False)
-
-    def fitted(self, x: Tensor, observed: Tensor | None = None, *, layout: Layout | None = None) -> Self:
-        """Return a copy that knows sd, minimum and maximum of the clean training input ``x``."""
-        if observed is None:
-            variance = x.var(0, correction=0)
-        else:
-            count = observed.sum(0).clamp(min=1)
-            mean = (x * observed).sum(0) / count
-            variance = (((x - mean) * observed) ** 2).sum(0) / count
-        sd = (variance if self.per_feature else variance.mean()).sqrt()
-        return dataclasses.replace(super().fitted(x, observed, layout=layout), sd=sd)
-
-    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
-        scale = level * self._statistic(self.sd, x)
-        corrupted = torch.addcmul(x, keys.normal("corruption", x.shape[-1]).to(x), scale)
-        # a normal number is never exactly 0, so no comparison entry by entry
-        return corrupted, (scale != 0).expand(corrupted.shape)
-
-
-@dataclass(frozen=True, eq=False)
 class Masking(Corruption):
     """Set a share ``level`` of the entries to 0.
 
@@ -60,7 +23,7 @@ class Masking(Corruption):
     Vincent et al., JMLR 11:3371 (2010), section 3.3.
     """
 
-    largest_level: ClassVar[float] = 1.0
+    is_share: ClassVar[bool] = True
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
@@ -77,11 +40,46 @@ class SaltAndPepper(Corruption):
     Vincent et al., JMLR 11:3371 (2010), section 3.3.
     """
 
-    largest_level: ClassVar[float] = 1.0
+    is_share: ClassVar[bool] = True
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
         salt = keys.uniform("salt", x.shape[-1]).to(x.device) < 0.5
         grain = torch.where(salt, self._statistic(self.high, x), self._statistic(self.low, x))
         corrupted = torch.where(touched, grain, x)
+        return corrupted, touched.expand(corrupted.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleSwap(Corruption):
+    """Replace a share ``level`` of the entries by the same feature of other training rows.
+
+    Every entry has a donor of its own, so each feature keeps its distribution and only what ties features
+    together is disturbed. A donor that was not observed leaves the entry as it is.
+
+    References
+    ----------
+    Bahri et al., SCARF, ICLR (2022), section 3: corruption by the empirical marginals.
+    """
+
+    is_share: ClassVar[bool] = True
+
+    donors: Tensor | None = dataclasses.field(default=None, repr=False)
+    has_donor: Tensor | None = dataclasses.field(default=None, repr=False)
+
+    def fitted(self, x: Tensor, observed: Tensor | None = None, *, layout: Layout | None = None) -> Self:
+        """Return a copy that knows the clean training rows themselves."""
+        donors = x if observed is None else x.masked_fill(~observed, 0.0)
+        return dataclasses.replace(
+            super().fitted(x, observed, layout=layout), donors=donors, has_donor=observed
+        )
+
+    def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+        # the donors stay where they are: only what is drawn of them goes to the device of x
+        rows = self._known(self.donors)
+        at = (keys.uniform("donor", x.shape[-1]) * len(rows)).long().clamp(max=len(rows) - 1).to(rows.device)
+        touched = keys.uniform("corruption", x.shape[-1]).to(x.device) < level
+        if self.has_donor is not None:
+            touched = touched & self.has_donor.gather(0, at).to(x.device)
+        corrupted = torch.where(touched, rows.gather(0, at).to(x), x)
         return corrupted, touched.expand(corrupted.shape)

@@ -42,6 +42,11 @@ class WindowNoise(Corruption):
     pool: Tensor | None = dataclasses.field(default=None, repr=False)
     seen: Tensor | None = dataclasses.field(default=None, repr=False)
 
+    @classmethod
+    def takes_snr(cls) -> bool:
+        """Whether a ratio says the same as its level: noise over what changes between windows, so no."""
+        return False
+
     @property
     def needs_neighbours(self) -> bool:
         """Whether it must be told, by `for_rows`, which training rows follow one another: it must."""

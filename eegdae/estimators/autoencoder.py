@@ -13,7 +13,15 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from eegdae.corruption import Corruption, Gaussian, Masking, SaltAndPepper
+from eegdae.corruption import (
+    Corruption,
+    Gaussian,
+    Masking,
+    Multiplicative,
+    SaltAndPepper,
+    SampleSwap,
+    Uniform,
+)
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.models import stack_from_config
 from eegdae.models.identity import warn_of_identity
@@ -22,9 +30,12 @@ from eegdae.training import FitSpec, Objective, Optimizer, Schedule, fit_many
 CORRUPTIONS: dict[str, type[Corruption]] = {
     "gaussian": Gaussian,
     "masking": Masking,
+    "multiplicative": Multiplicative,
     "salt_and_pepper": SaltAndPepper,
+    "sample_swap": SampleSwap,
+    "uniform": Uniform,
 }
-"""Name -> kind."""
+"""Name -> kind, of those that need to know nothing of the features."""
 
 
 class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -37,11 +48,14 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
     ----------
     hidden : sequence of int
         Widths of the layers; the last is the number of codes.
-    corruption : {"gaussian", "masking", "salt_and_pepper"}
-        What is to be undone; its statistics come from the rows of `fit`.
+    corruption : str or Corruption
+        What is to be undone: ``gaussian``, ``multiplicative``, ``uniform``, ``masking``, ``salt_and_pepper``,
+        ``sample_swap``, or a `Corruption` with its options, for example a `Chain`; kinds that need channels
+        or samples are refused. Its statistics come from the rows of `fit`.
     level : float
-        How much, 0 or more; 0 is the plain autoencoder. Gaussian: sd of the noise over that of the layer's
-        clean input. The others: share of the entries, at most 1.
+        How much, 0 or more; 0 is the plain autoencoder. Gaussian and uniform: sd of the noise over that of
+        the layer's clean input; multiplicative: sd of the factor; the others: share of the entries, less
+        than 1.
     pretrain : {"greedy_then_joint", "greedy", "joint", "none"}
         Layer by layer, all layers at once, one after the other, or left as drawn.
     epochs, joint_epochs : int
@@ -98,7 +112,7 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         self,
         hidden: Sequence[int] = (256, 64),
         *,
-        corruption: str = "gaussian",
+        corruption: str | Corruption = "gaussian",
         level: float = 1.0,
         pretrain: str = "greedy_then_joint",
         epochs: int = 10,
@@ -152,7 +166,7 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
             Where the rows do not fit; `EegdaeError`, one of its kind, where a parameter does not.
         """
         rows = validate_data(self, X, dtype=np.float32, copy=True, ensure_min_samples=2)
-        if self.corruption not in CORRUPTIONS:
+        if not isinstance(self.corruption, Corruption) and self.corruption not in CORRUPTIONS:
             hint = did_you_mean(str(self.corruption), CORRUPTIONS)
             raise EegdaeError(f"corruption={self.corruption!r}: no such corruption; {hint}")
         if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence | np.ndarray):
@@ -165,7 +179,7 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
             x=torch.from_numpy(rows),
             rows=torch.arange(len(rows)),
             hidden=tuple(_as_int(width) for width in self.hidden),
-            corruption=CORRUPTIONS[self.corruption](),
+            corruption=_kind(self.corruption),
             level=self.level,
             schedule=Schedule(
                 pretrain=self.pretrain,
@@ -339,6 +353,10 @@ class StackedDenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMi
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.non_deterministic = False
         return tags
+
+
+def _kind(corruption: str | Corruption) -> Corruption:
+    return corruption if isinstance(corruption, Corruption) else CORRUPTIONS[corruption]()
 
 
 def _as_int(value: Any) -> Any:

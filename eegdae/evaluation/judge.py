@@ -162,11 +162,12 @@ def fit_models(
         x = _scaled(features[view.name], at, None, None, memory_gb)
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
+        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
         spec = FitSpec(
             x=_scaled(features[view.name], at, scalers[view.name], observed, memory_gb),
             rows=at,
             hidden=view.hidden or recipe.hidden,
-            corruption=recipe.corruption,
+            corruption=recipe.corruption.for_layout(layout),
             level=recipe.level,
             schedule=recipe.schedule,
             seed=recipe.seed,
@@ -174,7 +175,7 @@ def fit_models(
             view=view.name,
             observed=observed,
             network=recipe.network,
-            layout=view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq),
+            layout=layout,
             objective=objective,
             level_schedule=recipe.level_schedule,
             recordings=recordings,
@@ -418,14 +419,13 @@ def _adapted(data: Data, fold: Fold, fitted: Fitted, recipe: Recipe, number: int
     """Codes of the test rows while the first layers go on learning in each test session."""
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     corruption = _corruption(data, fold.train, recipe)
-    corruptions = {
-        view.name: corruption.fitted(
-            train[view.name],
-            data.observed_of(view, fold.train),
-            layout=view.layout(train[view.name], n_chans=data.n_chans, sfreq=data.sfreq),
+    corruptions = {}
+    for view in recipe.views:
+        x = train[view.name]
+        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
+        corruptions[view.name] = corruption.for_layout(layout).fitted(
+            x, data.observed_of(view, fold.train), layout=layout
         )
-        for view in recipe.views
-    }
     observed = {view.name: data.observed_of(view, fold.test) for view in recipe.views}
     return adapted_codes(
         fitted.stacks["codes"],

@@ -83,8 +83,10 @@ def compare_reconstructions(
         Errors over all test rows.
     """
     keys = Keys(Stream(*key, "test"), torch.from_numpy(rows))
-    corrupted, _ = corruption.fitted(train, observed_train, layout=layout).corrupt(
-        test, level=level, keys=keys, observed=observed
+    corrupted, _ = (
+        corruption.for_layout(layout)
+        .fitted(train, observed_train, layout=layout)
+        .corrupt(test, level=level, keys=keys, observed=observed)
     )
     n_codes = next(iter(stacks.values())).n_codes
     pca = fit_pca(train, n_codes)

@@ -141,7 +141,8 @@ def _summary(
         ),
         ("scaler, alignment", f"{recipe.scaler}, {_alignment(recipe.alignment)}"),
         ("adaptation", _adaptation(recipe.adaptation)),
-        ("corruption", f"{type(recipe.corruption).__name__}, level {recipe.level:g}"),
+        ("corruption", recipe.corruption.describe(recipe.level)),
+        ("level over the epochs of a stage", recipe.level_schedule.describe(recipe.level)),
         (
             "training",
             f"{schedule.pretrain.replace('_', ' ')}, {schedule.epochs} epochs a layer, "
@@ -202,9 +203,10 @@ def _examples(
         rows: dict[str, Any] = {
             w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
         }
+        layout = view.layout(torch.from_numpy(rows["clean"]), n_chans=windows.n_chans, sfreq=windows.sfreq)
         common: dict[str, Any] = {
             "view": view.name,
-            "corruption": type(settings.recipe.corruption).__name__,
+            "corruption": type(settings.recipe.corruption.for_layout(layout)).__name__,
             "level": settings.recipe.level,
             "errors": errors,
             "errors_over": over,

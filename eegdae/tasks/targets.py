@@ -13,9 +13,21 @@ from typing import Any
 from eegdae.errors import EegdaeError, did_you_mean
 
 TARGETS: dict[str, tuple[str, str]] = {
+    "eegdae.corruption.Artefacts": ("eegdae.corruption", "Artefacts"),
+    "eegdae.corruption.BandNoise": ("eegdae.corruption", "BandNoise"),
+    "eegdae.corruption.Chain": ("eegdae.corruption", "Chain"),
+    "eegdae.corruption.ChannelDropout": ("eegdae.corruption", "ChannelDropout"),
+    "eegdae.corruption.EdgeDropout": ("eegdae.corruption", "EdgeDropout"),
+    "eegdae.corruption.FrequencyBand": ("eegdae.corruption", "FrequencyBand"),
     "eegdae.corruption.Gaussian": ("eegdae.corruption", "Gaussian"),
+    "eegdae.corruption.LineNoise": ("eegdae.corruption", "LineNoise"),
     "eegdae.corruption.Masking": ("eegdae.corruption", "Masking"),
+    "eegdae.corruption.Multiplicative": ("eegdae.corruption", "Multiplicative"),
+    "eegdae.corruption.NodeDropout": ("eegdae.corruption", "NodeDropout"),
     "eegdae.corruption.SaltAndPepper": ("eegdae.corruption", "SaltAndPepper"),
+    "eegdae.corruption.SampleSwap": ("eegdae.corruption", "SampleSwap"),
+    "eegdae.corruption.TimeBlock": ("eegdae.corruption", "TimeBlock"),
+    "eegdae.corruption.Uniform": ("eegdae.corruption", "Uniform"),
     "eegdae.corruption.WindowNoise": ("eegdae.corruption", "WindowNoise"),
     "eegdae.models.StackedAutoencoder": ("eegdae.models", "StackedAutoencoder"),
     "eegdae.models.CodeClassifier": ("eegdae.models", "CodeClassifier"),

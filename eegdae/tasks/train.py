@@ -30,6 +30,7 @@ from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
+from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.prepare import counted, load_windows, make_data, recentre
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.report import report_data
@@ -71,6 +72,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         recorded = load_windows(settings.data, settings.windows)
         windows = recentre(recorded, settings.recipe.alignment)
         data = make_data(windows, settings, recorded=recorded)
+        settings = ready_corruption(settings, windows, data)
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)

@@ -151,7 +151,7 @@ def fit_classifier(
         is_used = spec.reconstruction > 0 or not is_of_decoder(name)
         parameter.requires_grad_(name.startswith("head") or (spec.train_encoder and is_used))
     corruptions = {
-        view: spec.corruption.fitted(x, layout=spec.layouts.get(view))
+        view: spec.corruption.for_layout(spec.layouts.get(view)).fitted(x, layout=spec.layouts.get(view))
         for view, x in spec.views.items()
         if spec.corruption and spec.level
     }

@@ -128,7 +128,7 @@ def test_msda_masks_what_the_corruption_does(composed, corruption, level, share)
     ("path", "value", "said"),
     [
         ("corruption.level", -0.1, r"corruption\.level=-0\.1"),
-        ("corruption.level", 1.01, r"corruption\.level=1\.01: the level of Masking must be 0 to 1"),
+        ("corruption.level", 1.01, r"corruption\.level=1\.01: the level of Masking must be 0 or more and l"),
         ("corruption.level", "much", r"corruption\.level='much': must be a number"),
         ("corruption.level", float("nan"), r"corruption\.level=nan"),
         ("corruption.level", True, r"corruption\.level=True"),

@@ -57,12 +57,7 @@ def read_baselines(
             given.add(name)
             found[name] = _number(name, what)
     if "msda" in found and found["msda"] is None:
-        is_share = corruption.largest_level == 1.0 and level > 0
-        if is_share and level == 1:
-            raise EegdaeError(
-                f"baselines: msda cannot mask every entry, as corruption.level={level:g} does; give it a "
-                f"share of its own: {{msda: {MSDA_SHARE}}}"
-            )
+        is_share = corruption.is_share and level > 0
         found["msda"] = level if is_share else MSDA_SHARE
     return found
 
