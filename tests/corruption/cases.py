@@ -26,6 +26,7 @@ from eegdae.corruption import (
     SampleSwap,
     TimeBlock,
     Uniform,
+    WindowNoise,
 )
 from eegdae.layout import Layout
 from eegdae.randomness import Keys, Stream
@@ -79,6 +80,7 @@ CASES = [
     Case(Gaussian(clip=True)),
     Case(Uniform(), additive=True),
     Case(Multiplicative(), additive=True),
+    Case(WindowNoise().for_rows(torch.arange(N), torch.zeros(N, dtype=torch.int64)), additive=True),
     Case(Masking()),
     Case(SaltAndPepper()),
     Case(SampleSwap()),
