@@ -202,6 +202,31 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
     assert "set scaler=minmax" in line
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "model.factor=26",
+            "model.factor=26: pools more than there is of a layer's input, 32 x 4; at most 4",
+        ),
+        (
+            "model.kernel_size=201",
+            "model.kernel_size=201: reaches beyond both ends of a layer's input, 3 x 100",
+        ),
+    ],
+)
+def test_convolutions_larger_than_the_windows(capsys, tmp_path, option, said):
+    assert said in train(capsys, tmp_path, "model=conv1d", "features=[raw]", option)
+
+
+def test_a_code_larger_than_its_input_without_noise_is_warned_of_once(capsys, tmp_path):
+    sizes = [*SMALL, "model.hidden=[8,4]", "corruption.level=0", f"hydra.run.dir={tmp_path}/run"]
+    assert main(["train", *my_recordings(tmp_path), *sizes]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "identity" in line]
+    (line,) = lines
+    assert line.startswith("warning: level 0, and a code larger than its input in power layer 1 (6 to 8)")
+
+
 # overrides
 
 
@@ -210,6 +235,15 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
     [
         (["sed=1"], "sed: unknown key; did you mean 'seed'?"),
         (["+sed=1"], "sed: unknown key; did you mean 'seed'?"),
+        (["model.hidden=[8,0]"], "model.hidden=0: must be a whole number, 1 or more"),
+        (["model.activation=null"], "model.activation=None: no such activation"),
+        (["model.activation=rleu"], "model.activation='rleu': no such activation; did you mean 'relu'?"),
+        (["model=conv1d", "features=power"], "model.convolution=1d: convolves raw windows (features=[raw])"),
+        (["model=conv2d", "features=[raw,power]"], "model.convolution=2d: convolves matrices of connect"),
+        (["model=conv1d", "model.channels=[]"], "model.channels=[]: must be one or more whole numbers"),
+        (["model=conv1d", "model.kernel_size=4"], "model.kernel_size=4: must be an odd whole number"),
+        (["+model.channels=[8]"], "model.channels: there are no convolutions; choose model=conv1d"),
+        (["features=power", "model.joint_layer=8"], "model.joint_layer=8: there is one view"),
         (["model.hiden=[3]"], "model.hiden: unknown key; did you mean 'hidden'?"),
         (["+corruption.lvel=1"], "corruption.lvel: unknown key; did you mean 'level'?"),
         (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, files,"),
@@ -292,7 +326,6 @@ def test_overrides_that_are_wrong(capsys, tmp_path, overrides, said):
             "committee=person: fold 0 has 2 training people with rows of two classes or more; a committee "
             "needs 3: set committee=none, or train on more people",
         ),
-        (["model.activation=null"], "model.activation=None: no such activation"),
         (
             ["split.kind=fixed", "~split.n_folds", "+split.train=5"],
             "split.train=5: a fixed split needs a mapping",

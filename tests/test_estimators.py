@@ -22,6 +22,7 @@ from eegdae.errors import EegdaeError
 from eegdae.estimators import StackedDenoisingAutoencoder
 from eegdae.estimators.autoencoder import CORRUPTIONS
 from eegdae.models import LOSSES
+from eegdae.models.identity import IdentityWarning
 from eegdae.tasks.launch import conf_dir
 from eegdae.training import FitSpec, Optimizer, Schedule, fit_many
 
@@ -30,6 +31,9 @@ def quick(**changes):
     return StackedDenoisingAutoencoder(
         **{"hidden": (8, 3), "epochs": 1, "joint_epochs": 1, "random_state": 0, **changes}
     )
+
+
+LAYERS = ("tied", "residual", "layer_norm")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +99,7 @@ def test_defaults_are_those_of_the_command_line():
         )
     )
     of_conf = {
-        **{key: model[key] for key in ("activation", "code_activation")},
+        **{key: model[key] for key in ("activation", "code_activation", *LAYERS)},
         **{key: schedule[key] for key in ("epochs", "joint_epochs")},
         "pretrain": schedule["name"],
         "lr": optimizer["lr"],
@@ -182,6 +186,21 @@ def test_in_a_pipeline_and_a_grid_search(digits):
     assert search.best_score_ > 0.3
 
 
+@pytest.mark.parametrize("option", LAYERS)
+def test_options_of_the_layers_reach_them(digits, option):
+    model = quick(**{option: True}).fit(digits)
+    assert model.model_.config[option] is True
+    assert not np.array_equal(model.transform(digits), quick().fit(digits).transform(digits))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).transform(digits), model.transform(digits)
+    )
+
+
+def test_an_identity_that_can_be_learned_is_warned_of(digits):
+    with pytest.warns(IdentityWarning, match=r"in layer 1 \(64 to 70\): it can learn the identity"):
+        quick(hidden=(70, 3), level=0.0, pretrain="none").fit(digits)
+
+
 def test_a_data_frame_comes_out_named(digits):
     frame = pd.DataFrame(digits, columns=[f"pixel {k}" for k in range(64)])
     codes = quick().set_output(transform="pandas").fit_transform(frame)
@@ -204,6 +223,7 @@ def test_a_data_frame_comes_out_named(digits):
         ({"loss": "hubr"}, "did you mean 'huber'"),
         ({"optimizer": "Adamm"}, "did you mean 'Adam'"),
         ({"activation": "relo"}, "did you mean 'relu'"),
+        ({"hidden": (8, 1), "layer_norm": True}, "nothing to normalise"),
     ],
 )
 def test_parameters_that_make_no_sense(digits, changes, word):

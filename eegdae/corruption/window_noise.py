@@ -91,7 +91,8 @@ class WindowNoise(Corruption):
                 "call for_rows(rows, recordings) first"
             )
         one = super().fitted(x, observed, layout=layout)
-        return dataclasses.replace(one, pool=x, seen=observed)
+        pool = x if observed is None else x.masked_fill(~observed, 0.0)
+        return dataclasses.replace(one, pool=pool, seen=observed)
 
     def _draw(self, x: Tensor, level: float | Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         if self.pool is None or self.neighbours is None:

@@ -230,7 +230,5 @@ class _Judge:
 def _alone(spec: FitSpec, at: NDArray[np.int64]) -> FitSpec:
     """The same fit on one person's rows, in batches that these can fill."""
     # of one person there is no group to hold out
-    schedule = replace(
-        spec.schedule, batch_size=min(spec.schedule.batch_size, len(at)), early_stopping=None
-    )
+    schedule = replace(spec.schedule, batch_size=min(spec.schedule.batch_size, len(at)), early_stopping=None)
     return replace(spec.on_rows(torch.from_numpy(at)), schedule=schedule)
