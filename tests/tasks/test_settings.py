@@ -92,7 +92,7 @@ def test_beside_covariances_stands_what_cleaning_explains(composed, measure):
         ("corruption._target_", "torch.optim.Adam", r"corruption\._target_='torch\.optim\.Adam': is no corr"),
         ("optimizer._target_", "eegdae.corruption.Masking", r"optimizer\._target_=.*is no optimizer"),
         ("optimizer.lr", -1, r"optimizer: Adam does not take"),
-        ("optimizer.beta", 1, r"optimizer: Adam does not take"),
+        ("optimizer.beta", 1, r"optimizer.beta=1: Adam has no such option; did you mean 'betas'"),
         ("model._target_", "torch.optim.Adam", r"model\._target_='torch\.optim\.Adam': refused here"),
         ("model.hidden", [], r"model\.hidden=\[\]"),
         ("model.hidden", [8, 0], r"model\.hidden=0: must be a whole number, 1 or more"),
