@@ -175,7 +175,7 @@ def test_a_corruption_with_its_options_is_a_parameter_like_any_other(digits):
     with pytest.raises(
         EegdaeError, match="corruption=channel_dropout: the rows have no channels; use masking"
     ):
-        quick(corruption=ChannelDropout()).fit(digits)
+        quick(corruption=ChannelDropout(), level=0.2).fit(digits)
 
 
 def test_in_a_pipeline_and_a_grid_search(digits):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 import torch
 from omegaconf import open_dict, read_write
 
+import eegdae.corruption as package
 from eegdae.corruption import Artefacts, Chain, Gaussian, Masking, level_of_snr
+from eegdae.corruption.schedule import SCHEDULES
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.judge import fit_models
 from eegdae.recordings import read_recordings
@@ -208,3 +212,28 @@ def test_a_wrong_value_is_named_with_the_mend(options, said):
     with pytest.raises(EegdaeError, match=said) as caught:
         settings_of(*options)
     assert "\n" not in str(caught.value)
+
+
+DOCS = (conf_dir().parent / "docs" / "corruption.md").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^eegdae train (.*)$", DOCS, flags=re.MULTILINE))
+def test_commands_of_the_page_are_understood(line):
+    register_resolvers()
+    words = [word for word in shlex.split(line) if word != "-m" and "seed" not in word]
+    # of a sweep the first value
+    config = compose_command("train", [re.sub(r"=([^[{]*?),.*", r"=\1", w) for w in words], conf_dir())
+    with read_write(config), open_dict(config):
+        del config["hydra"]
+    assert read_settings(plain_config(config)).recipe.corruption
+
+
+def test_the_page_has_every_kind_schedule_and_option():
+    for kind in KINDS:
+        assert f"| `{kind}` |" in DOCS
+    for schedule in SCHEDULES:
+        assert f"| `{schedule}` |" in DOCS
+    for cls in vars(package).values():
+        if isinstance(cls, type) and issubclass(cls, package.Corruption):
+            for option in cls.options():
+                assert f"`{option}`" in DOCS or f"`{option}=" in DOCS
