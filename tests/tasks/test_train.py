@@ -187,3 +187,27 @@ def test_covariances_of_a_real_recording_from_file_to_codes(tmp_path, capsys, al
     predicted = tmp_path / "p.csv"
     assert main(["classify", f"run={run}", "data=eegmat", f"data.path={files}", f"out={predicted}"]) == 0
     assert len(pd.read_csv(predicted)) == len(codes)
+
+
+def test_a_calibration_is_named_and_not_judged_and_the_model_recentres(tmp_path, capsys):
+    run = tmp_path / "run"
+    options = ("alignment=riemann", "alignment.n_windows=3", "adaptation=asdae", "adaptation.batch_size=2")
+    assert main(["train", *TINY, *options, f"hydra.run.dir={run}"]) == 0
+    said = capsys.readouterr().out
+    assert "10 subjects re-centred (riemann) in 6 of 6 dimensions" in said
+    assert "balanced accuracy (transductive, first 3 windows)" in said
+    assert "adapted (transductive)" in said
+    page = (run / "report.html").read_text()
+    assert "ROC-AUC, transductive, first 3 windows" in page
+    assert "adapted codes, transductive" in page
+    subject = pd.read_csv(run / "metadata.csv", dtype=str)["subject"]
+    first = subject.groupby(subject).head(3).index
+    judged = np.concatenate([np.load(path)["rows"] for path in run.glob("folds/*/codes.npz")])
+    assert sorted([*judged, *first]) == list(range(len(subject)))
+    trained = np.concatenate([np.load(path)["train_rows"] for path in run.glob("folds/*/codes.npz")])
+    assert set(first) <= set(trained)
+    model, config = eegdae.load(run), read_config(run)
+    windows = make_windows(
+        load_recordings(config["data"]), size=2.0, stride=8.0, classes=config["data"]["classes"]
+    )
+    np.testing.assert_allclose(model.transform(windows), np.load(run / "codes.npz")["codes"], atol=1e-5)

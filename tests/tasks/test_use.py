@@ -251,3 +251,20 @@ def test_a_run_without_its_codes(finished_run, tmp_path, capsys):
     (run / "codes.npz").write_bytes(b"PK")
     line = error_of(capsys, "classify", f"run={run}", "head.C=2", f"out={tmp_path / 'p.csv'}")
     assert "codes.npz: missing or damaged" in line
+
+
+def test_codes_and_classes_while_the_first_layers_go_on_learning(finished_run, tmp_path, capsys):
+    base = [f"run={finished_run}", "adaptation=asdae"]
+    found = {}
+    for name, options in {"still": ["adaptation.lr=0"], "moved": ["adaptation.batch_size=2"]}.items():
+        out = tmp_path / f"{name}.npz"
+        assert main(["extract", *base, *options, f"out={out}"]) == 0
+        found[name] = np.load(out)["codes"]
+    out = tmp_path / "plain.npz"
+    assert main(["extract", f"run={finished_run}", f"out={out}"]) == 0
+    assert np.array_equal(found["still"], np.load(out)["codes"])
+    assert not np.array_equal(found["moved"], found["still"])
+    capsys.readouterr()
+    assert main(["classify", *base, f"out={tmp_path / 'p.csv'}"]) == 0
+    assert "adapted (in-sample) (transductive)" in capsys.readouterr().out
+    assert "adapted (in-sample)" in json.loads((tmp_path / "p.json").read_text())
