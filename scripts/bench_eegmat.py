@@ -29,9 +29,11 @@ from omegaconf import open_dict, read_write
 from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
 from eegdae.evaluation.baselines import deviation
-from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
+from eegdae.evaluation.fitting import fit_models
+from eegdae.evaluation.judge import fit_head, judge_fold
 from eegdae.evaluation.metrics import group_metrics, paired_table, roc_auc, summarize
 from eegdae.evaluation.recipe import Data, Recipe
+from eegdae.evaluation.representations import encode
 from eegdae.evaluation.splits import make_folds
 from eegdae.features import compute_views
 from eegdae.run import git_commit, versions

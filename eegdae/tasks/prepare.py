@@ -12,7 +12,7 @@ from eegdae.alignment import AlignmentSpec, first_rows
 from eegdae.coder import observed_features
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.baselines import eigenvalue_ratio
-from eegdae.evaluation.judge import Data
+from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring

@@ -15,8 +15,8 @@ from sklearn.metrics import confusion_matrix
 
 from eegdae.alignment import AlignmentSpec
 from eegdae.coder import CodeModel
-from eegdae.evaluation.judge import Data
 from eegdae.evaluation.metrics import MIN_GROUPS
+from eegdae.evaluation.recipe import Data
 from eegdae.features import View
 from eegdae.models.table import layer_table
 from eegdae.recentring import UNIT

@@ -14,18 +14,12 @@ import pandas as pd
 import torch
 
 from eegdae.coder import CodeModel
-from eegdae.evaluation.judge import (
-    Data,
-    Fitted,
-    encode,
-    fit_head,
-    fit_models,
-    judge_fold,
-    reconstruct,
-)
+from eegdae.evaluation.fitting import Fitted, fit_models
+from eegdae.evaluation.judge import fit_head, judge_fold, reconstruct
 from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summarize
+from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.reconstruction import Reconstruction
-from eegdae.evaluation.representations import fit_lpp
+from eegdae.evaluation.representations import encode, fit_lpp
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json

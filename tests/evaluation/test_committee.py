@@ -11,10 +11,12 @@ import torch
 from eegdae.corruption import Gaussian
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.committee import committee_people, stacking_inputs
+from eegdae.evaluation.fitting import fit_models
 from eegdae.evaluation.heads import LogisticHead
-from eegdae.evaluation.judge import encode, fit_models, judge_fold
+from eegdae.evaluation.judge import judge_fold
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import CommitteeSpec, Data, HeadSpec, Recipe
+from eegdae.evaluation.representations import encode
 from eegdae.evaluation.splits import Fold
 from eegdae.features import View
 from eegdae.models import ViewStacks

@@ -10,11 +10,13 @@ from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.coder import head_proba
 from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import msda_codes, pca_codes
+from eegdae.evaluation.fitting import fit_models
 from eegdae.evaluation.heads import LogisticHead
-from eegdae.evaluation.judge import encode, fit_head, fit_models, judge_fold
+from eegdae.evaluation.judge import fit_head, judge_fold
 from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
+from eegdae.evaluation.representations import encode
 from eegdae.evaluation.splits import GROUP_COLUMNS, Fold
 from eegdae.features import View, compute_views
 from eegdae.recentring import Recentring

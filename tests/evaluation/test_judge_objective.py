@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.judge import encode, fit_lpp, fit_models, judge_fold
+from eegdae.evaluation.fitting import fit_models
+from eegdae.evaluation.judge import judge_fold
+from eegdae.evaluation.representations import encode, fit_lpp
 from eegdae.training import LocalityProjection, Objective, locality_graph
 from evaluation.test_judge import FOLD, GROUPS, RAW, TEST, data, leaks, recipe, with_other_test_rows
 

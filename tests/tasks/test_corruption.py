@@ -16,7 +16,7 @@ import eegdae.corruption as package
 from eegdae.corruption import Artefacts, Chain, Gaussian, Masking, level_of_snr
 from eegdae.corruption.schedule import SCHEDULES
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.judge import fit_models
+from eegdae.evaluation.fitting import fit_models
 from eegdae.recordings import read_recordings
 from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.launch import conf_dir, register_resolvers

@@ -61,7 +61,8 @@ PROGRAM = """
 import sys, threading, time
 import numpy as np, torch
 from eegdae.corruption import Gaussian
-from eegdae.evaluation.judge import Data, fit_models
+from eegdae.evaluation.recipe import Data
+from eegdae.evaluation.fitting import fit_models
 from eegdae.evaluation.recipe import HeadSpec, Recipe
 from eegdae.features import View
 from eegdae.training import Hardware, Schedule, scratch

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.judge import HeadSpec
+from eegdae.evaluation.recipe import HeadSpec
 from eegdae.tasks.settings.checks import known, needed, number, whole, without_target
 from eegdae.tasks.settings.training import read_optimizer
 from eegdae.training import Optimizer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.judge import Recipe
+from eegdae.evaluation.recipe import Recipe
 from eegdae.scaling import SCALERS
 from eegdae.tasks.settings.alignment import read_adaptation, read_alignment
 from eegdae.tasks.settings.baselines import read_baselines
