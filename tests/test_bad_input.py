@@ -211,7 +211,7 @@ def test_bce_outside_the_unit_interval(capsys, tmp_path):
         (["sed=1"], "sed: unknown key; did you mean 'seed'?"),
         (["+sed=1"], "sed: unknown key; did you mean 'seed'?"),
         (["model.hiden=[3]"], "model.hiden: unknown key; did you mean 'hidden'?"),
-        (["+corruption.lvel=1"], "corruption.lvel: unknown key; did you mean 'level'?"),
+        (["+corruption.lvel=1"], "corruption.lvel: unknown key; did you mean 'level'"),
         (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, files,"),
         (
             ["corruption=gausian"],
