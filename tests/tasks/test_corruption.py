@@ -165,6 +165,18 @@ def test_the_parts_of_a_chain_and_the_schedule_are_what_the_configuration_says()
     assert recipe.level_schedule.n_cycles == 2
 
 
+def test_the_schedule_reaches_the_stages(made):
+    options = ("features=[raw]", "pretrain=greedy", "pretrain.epochs=3")
+    losses = []
+    for kind in ("constant", "linear"):
+        recipe = ready(made, *options, f"corruption.schedule={kind}").recipe
+        found = fit_models(made[1], np.arange(8), recipe, fold=0, compare=False)
+        losses.append([row["loss"] for row in found.history])
+    assert losses[0][0] == losses[1][0]
+    assert losses[0][1] != losses[1][1]
+    assert losses[0][2] != losses[1][2]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
