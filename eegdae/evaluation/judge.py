@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eegdae.alignment import Alignment
 from eegdae.coder import head_proba
+from eegdae.evaluation.adaptation import adapt_fold
 from eegdae.evaluation.baselines import deviation, fit_pca, pca_codes
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
@@ -23,12 +24,9 @@ from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewS
 from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
-    AdaptationSpec,
     CheckpointStore,
     ClassifierSpec,
     FitSpec,
-    Noise,
-    adapted_codes,
     fit_classifier,
     fit_many,
 )
@@ -287,7 +285,9 @@ def judge_fold(
         history += losses
         if name == "codes" and recipe.adaptation:
             # the classifier of the plain codes: nothing in a new session tells what it should be
-            proba["adapted"] = head_proba(head, _adapted(data, fold, fitted, recipe, number))
+            proba["adapted"] = head_proba(
+                head, adapt_fold(data, fold, train, test, fitted.stacks["codes"], recipe, number=number)
+            )
     if recipe.finetune:
         for name, start in (("finetuned", "codes"), ("supervised", "random_encoder")):
             # rows without a label teach nothing but reconstruction
@@ -372,34 +372,6 @@ def _aligned(data: Data, view: View, x: Tensor, recipe: Recipe) -> Tensor:
 
 def _rows(views: Mapping[str, Tensor], which: NDArray[np.bool_]) -> dict[str, Tensor]:
     return {view: x[torch.from_numpy(which)] for view, x in views.items()}
-
-
-def _adapted(data: Data, fold: Fold, fitted: Fitted, recipe: Recipe, number: int) -> NDArray[np.float32]:
-    """Codes of the test rows while the first layers go on learning in each test session."""
-    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
-    corruptions = {
-        view.name: recipe.corruption.fitted(
-            train[view.name],
-            data.observed_of(view, fold.train),
-            layout=view.layout(train[view.name], n_chans=data.n_chans, sfreq=data.sfreq),
-        )
-        for view in recipe.views
-    }
-    observed = {view.name: data.observed_of(view, fold.test) for view in recipe.views}
-    return adapted_codes(
-        fitted.stacks["codes"],
-        test,
-        data.groups["session"][fold.test],
-        recipe.adaptation or AdaptationSpec(lr=0.0),
-        Noise(
-            corruptions,
-            recipe.level_schedule.at(recipe.level, 1.0),
-            recipe.objective,
-            (recipe.seed, number),
-        ),
-        rows=torch.from_numpy(fold.test),
-        observed={view: mask for view, mask in observed.items() if mask is not None},
-    )
 
 
 def _finetune_spec(
