@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
+from eegdae.evaluation.adaptation import adapt_fold
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
@@ -22,11 +23,8 @@ from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.models import CodeClassifier, PassThrough, ViewStacks
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
-    AdaptationSpec,
     CheckpointStore,
     ClassifierSpec,
-    Noise,
-    adapted_codes,
     fit_classifier,
 )
 
@@ -148,7 +146,9 @@ def judge_fold(
         history += losses
         if name == "codes" and recipe.adaptation:
             # the classifier of the plain codes: nothing in a new session tells what it should be
-            proba["adapted"] = head_proba(head, _adapted(data, fold, fitted, recipe, number))
+            proba["adapted"] = head_proba(
+                head, adapt_fold(data, fold, train, test, fitted.stacks["codes"], recipe, number=number)
+            )
     if recipe.finetune:
         for name, start in (("finetuned", "codes"), ("supervised", "random_encoder")):
             # rows without a label teach nothing but reconstruction
@@ -218,34 +218,6 @@ def reconstruct(
 
 def _rows(views: Mapping[str, Tensor], which: NDArray[np.bool_]) -> dict[str, Tensor]:
     return {view: x[torch.from_numpy(which)] for view, x in views.items()}
-
-
-def _adapted(data: Data, fold: Fold, fitted: Fitted, recipe: Recipe, number: int) -> NDArray[np.float32]:
-    """Codes of the test rows while the first layers go on learning in each test session."""
-    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
-    corruption = corruption_of(data, fold.train, recipe)
-    corruptions = {}
-    for view in recipe.views:
-        x = train[view.name]
-        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
-        corruptions[view.name] = corruption.for_layout(layout).fitted(
-            x, data.observed_of(view, fold.train), layout=layout
-        )
-    observed = {view.name: data.observed_of(view, fold.test) for view in recipe.views}
-    return adapted_codes(
-        fitted.stacks["codes"],
-        test,
-        data.groups["session"][fold.test],
-        recipe.adaptation or AdaptationSpec(lr=0.0),
-        Noise(
-            corruptions,
-            recipe.level_schedule.at(recipe.level, 1.0),
-            recipe.objective,
-            (recipe.seed, number),
-        ),
-        rows=torch.from_numpy(fold.test),
-        observed={view: mask for view, mask in observed.items() if mask is not None},
-    )
 
 
 def _finetune_spec(

@@ -187,14 +187,15 @@ def adapt(
     rows = torch.arange(len(windows))
     for at in rows_of(group_labels(windows.metadata, "session")).values() if spec.lr else ():
         early = torch.from_numpy(at[: spec.batch_size])
-        fitted = {
-            view.name: corruption.fitted(
-                views[view.name][early],
-                observed[view.name][early] if view.name in observed else None,
-                layout=view.layout(views[view.name], n_chans=windows.n_chans, sfreq=windows.sfreq),
+        # windows of a session stand in the order of time
+        own = corruption.for_rows(early, torch.zeros_like(early))
+        fitted = {}
+        for view in model.views:
+            layout = view.layout(views[view.name], n_chans=windows.n_chans, sfreq=windows.sfreq)
+            seen_early = observed[view.name][early] if view.name in observed else None
+            fitted[view.name] = own.for_layout(layout).fitted(
+                views[view.name][early], seen_early, layout=layout
             )
-            for view in model.views
-        }
         noise = Noise(fitted, level, objective or Objective(), (seed,))
         _adapt_session(codes, torch.from_numpy(at), model.stacks, views, spec, noise, rows, observed)
     return codes.numpy()
