@@ -31,8 +31,8 @@ COMMANDS = [line for line in ALL if line.startswith("eegdae train")]
 RUNNABLE = [
     line
     for line in COMMANDS
-    # those on files, on a set that is not in the package, of a sweep, of an interrupted run, of processes that
-    # write to a screen of their own (tests/tasks/test_ranks.py)
+    # those on files, on a set that is not in the package, of a sweep, of an interrupted run, and of processes
+    # with screens of their own (tests/tasks/test_ranks.py)
     if not any(mark in line for mark in ("data=", "eegmat", " -m", "resume", "devices="))
 ]
 FEW = (
