@@ -3,10 +3,10 @@
     python scripts/bench_depth.py [--processes 2] [--out benchmarks/depth.json] [--figure docs/depth.png]
 
 The frozen-code experiment of Vincent et al. (JMLR 11:3371, 2010, section 6.2) in small: a linear classifier
-on the pixels of ``make_noisy_digits.py`` and on the codes of layer 1, 2 and 3 of stacks that were trained layer
-by layer without labels. Each seed deals out, turns and trains anew. The level of the denoising stack (by its
-third layer) and the classifier's penalty (each representation its own) are chosen on the validation digits;
-errors are those of the test digits.
+on the pixels of ``make_noisy_digits.py`` and on the codes of layer 1, 2 and 3 of stacks that were trained
+layer by layer without labels. Each seed deals out, turns and trains anew. The level of the denoising stack
+(by its third layer) and the classifier's penalty (each representation its own) are chosen on the validation
+digits; errors are those of the test digits.
 """
 
 from __future__ import annotations
