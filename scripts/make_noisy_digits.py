@@ -94,7 +94,7 @@ def noisy_copies(
 
 
 def make_noisy_digits(
-    seed: int, *, n_copies: int = 8, largest_angle: float = 180.0, background: float = 0.5
+    seed: int, *, n_copies: int = 6, largest_angle: float = 180.0, background: float = 0.5
 ) -> dict[str, Part]:
     """Make the three parts: of three fifths, one fifth and one fifth of the digits.
 
