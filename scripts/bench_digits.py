@@ -206,7 +206,8 @@ def level_figure(result: dict[str, Any]) -> Figure:
         axes.set_title(kind)
         axes.set_xlabel(UNITS[kind])
         axes.grid(axis="y", color="#e3e3e3", linewidth=0.7)
-        axes.legend(loc="lower center")
+    # the first panel has every line of the second
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center")
     figure.axes[0].set_ylabel("accuracy (share, 0 to 1)")
     figure.suptitle("Digits from codes: mean over folds, bars: sd over five seeds")
     return figure
