@@ -40,6 +40,9 @@ check: $(READY) ## ruff and mypy
 bench: $(READY) ## measure again: benchmarks/*.json, and the tables made of them
 	$(BIN)/python scripts/bench_training.py
 	$(BIN)/python scripts/bench_connectivity.py
+	$(BIN)/python scripts/bench_digits.py
+	$(BIN)/python scripts/bench_depth.py
+	$(BIN)/python scripts/bench_denoising.py
 	$(BIN)/python scripts/bench_experiments.py
 	$(BIN)/python scripts/bench_scp1.py
 	$(BIN)/python scripts/bench_eegmat.py --causes
