@@ -2,15 +2,19 @@
 
     python scripts/bench_eegmat.py [--alignment none] [--out benchmarks/eegmat.json]
 
-In each of eight outer folds the setting of the stacks is chosen among ``GRID`` by four inner folds over the
-people trained on, and judged on the two people held out, with five seeds. What the choices were goes into
-the file with the figures. With ``--alignment zscore`` it also measures what the alignment itself gives away:
-how far the deviation baseline gets with all windows, and with as many windows of rest as of arithmetic.
+In each of eight outer folds the setting of the stacks is chosen among ``GRID``, and the penalty of every
+representation's head with it, by four inner folds over the people trained on, whose networks never saw those
+they are judged on; then all is judged on the two people held out, with five seeds. Every representation has
+the same choice: the level-0 network takes its own setting, raw features and PCA their own penalty. What the
+choices were goes into the file with the figures. With ``--alignment zscore`` it also measures what the
+alignment itself gives away: how far the deviation baseline gets with all windows, and with as many windows of
+rest as of arithmetic.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 from collections import Counter
@@ -27,14 +31,15 @@ from numpy.typing import NDArray
 from omegaconf import open_dict, read_write
 
 from eegdae.alignment import Alignment
-from eegdae.coder import head_proba
+from eegdae.corruption import Chain, Gaussian, Part, WindowNoise
 from eegdae.evaluation.baselines import deviation
 from eegdae.evaluation.fitting import fit_models
-from eegdae.evaluation.judge import fit_head, judge_fold
+from eegdae.evaluation.heads import LogisticHead
+from eegdae.evaluation.judge import judge_fold
 from eegdae.evaluation.metrics import group_metrics, paired_table, roc_auc, summarize
 from eegdae.evaluation.recipe import Data, Recipe
-from eegdae.evaluation.representations import encode
-from eegdae.evaluation.splits import make_folds
+from eegdae.evaluation.representations import Pair, represent
+from eegdae.evaluation.splits import Fold, make_folds
 from eegdae.features import compute_views
 from eegdae.run import git_commit, versions
 from eegdae.tasks.launch import conf_dir, register_resolvers
@@ -43,13 +48,29 @@ from eegdae.tasks.prepare import load_windows, make_data, plain_config
 from eegdae.tasks.settings import Settings, read_settings
 from eegdae.windows import Windows
 
-NETWORKS = {
-    "relu": {"activation": "relu", "code_activation": "relu"},
-    "elu, linear codes": {"activation": "elu", "code_activation": "linear"},
+NETWORKS: dict[str, dict[str, Any]] = {
+    "relu, greedy": {"activation": "relu", "code_activation": "relu", "pretrain": "greedy", "level": 1.0},
+    "elu, linear codes, joint": {
+        "activation": "elu",
+        "code_activation": "linear",
+        "pretrain": "greedy_then_joint",
+        "level": 0.3,
+    },
 }
-GRID = tuple((network, level) for network in NETWORKS for level in (0.3, 1.0, 2.0))
+"""Name -> activations, schedule, and the level of its Gaussian noise."""
+
+NOISES = ("gaussian", "gaussian and windows")
+"""Gaussian noise alone, or differences of neighbouring windows (level 1) beside it."""
+
+GRID = tuple(itertools.product(NETWORKS, NOISES))
 SEEDS = (0, 1, 2, 3, 4)
+INNER_SEEDS = (0, 1)
 N_INNER = 4
+PENALTIES = (0.01, 0.1, 1.0)
+"""C of the logistic regression, chosen for each representation."""
+
+Scores = dict[str, dict[float, float]]
+"""Representation -> C -> ROC-AUC, mean over people."""
 
 
 def settings_of(alignment: str) -> Settings:
@@ -61,27 +82,55 @@ def settings_of(alignment: str) -> Settings:
     return read_settings(plain_config(config))
 
 
-def with_setting(recipe: Recipe, setting: tuple[str, float], seed: int = 0) -> Recipe:
+def with_setting(recipe: Recipe, setting: tuple[str, str], seed: int = 0) -> Recipe:
     """Put one setting of the grid into the recipe."""
-    network, level = setting
-    return replace(recipe, network=NETWORKS[network], level=level, seed=seed)
+    network, noise = dict(NETWORKS[setting[0]]), setting[1]
+    schedule = replace(recipe.schedule, pretrain=network.pop("pretrain"))
+    level, corruption = network.pop("level"), Gaussian()
+    if noise == "gaussian":
+        return replace(
+            recipe, network=network, schedule=schedule, corruption=corruption, level=level, seed=seed
+        )
+    parts = (Part("noise", corruption, level), Part("windows", WindowNoise(), 1.0))
+    return replace(
+        recipe, network=network, schedule=schedule, corruption=Chain(parts=parts), level=1.0, seed=seed
+    )
 
 
-def inner_score(data: Data, windows: Windows, rows: NDArray[np.int64], recipe: Recipe, fold: int) -> float:
-    """ROC-AUC of the codes: mean over the people of ``rows``, each judged by a model that never saw them."""
+def represented(data: Data, fold: Fold, recipe: Recipe, number: int) -> dict[str, Pair]:
+    """Every representation of a fold's rows, all fitted on its training rows."""
+    fitted = fit_models(data, fold.train, recipe, fold=number)
+    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
+    return represent(data, fold, train, test, fitted.stacks, recipe)
+
+
+def proba_of(data: Data, fold: Fold, pair: Pair, C: float) -> NDArray[np.float64]:
+    """Class probabilities of a fold's test rows by logistic regression on its training rows."""
+    head = LogisticHead.fit(pair[0], data.target[fold.train], n_classes=data.n_classes, C=C)
+    return head.predict_proba(pair[1])
+
+
+def inner_scores(data: Data, windows: Windows, rows: NDArray[np.int64], recipe: Recipe, fold: int) -> Scores:
+    """ROC-AUC of every representation and penalty, mean over people whom the networks never saw."""
     metadata = windows.metadata.iloc[rows].reset_index(drop=True)
-    scores = []
+    found: dict[tuple[str, float], list[float]] = {}
     for k, inner in enumerate(make_folds(metadata, kind="group_kfold", by="subject", n_folds=N_INNER)):
-        train, test = rows[inner.train], rows[inner.test]
+        side = Fold(rows[inner.train], rows[inner.test], inner.test_groups)
+        who, y = data.groups["subject"][side.test], data.target[side.test]
         # a number of its own for each inner fold, so that no two fits share their draws
-        number = 100 + N_INNER * fold + k
-        fitted = fit_models(data, train, recipe, fold=number, compare=False)
-        sides = [fitted.inputs(data, side, recipe.views) for side in (train, test)]
-        codes = [encode(fitted.stacks["codes"], side) for side in sides]
-        head, _ = fit_head(codes[0], data, train, recipe, fold=number, name="codes")
-        proba, who = head_proba(head, codes[1]), data.groups["subject"][test]
-        scores += [roc_auc(data.target[test][who == s], proba[who == s]) for s in sorted(set(who))]
-    return float(np.mean(scores))
+        for name, pair in represented(data, side, recipe, 100 + N_INNER * fold + k).items():
+            for C in PENALTIES:
+                proba = proba_of(data, side, pair, C)
+                people = [roc_auc(y[who == s], proba[who == s]) for s in sorted(set(who))]
+                found.setdefault((name, C), []).extend(people)
+    names = dict.fromkeys(name for name, _ in found)
+    return {name: {C: float(np.mean(found[name, C])) for C in PENALTIES} for name in names}
+
+
+def choose(scores: dict[tuple[str, str], Scores], name: str) -> tuple[tuple[str, str], float]:
+    """Setting and penalty with the best inner score of a representation."""
+    best = max(scores, key=lambda setting: max(scores[setting][name].values()))
+    return best, max(scores[best][name], key=lambda C: scores[best][name][C])
 
 
 def equal_shares(windows: Windows, settings: Settings, *, n_draws: int = 20) -> dict[str, Any]:
@@ -122,8 +171,8 @@ def only(windows: Windows, rows: NDArray[np.int64]) -> Windows:
 def judged_with_equal_shares(*, n_draws: int = 5) -> dict[str, Any]:
     """ROC-AUC of every representation, aligned, with as many windows of rest as of arithmetic a person.
 
-    Relu codes at level 1, which the nested choice took for aligned features as often as level 2 and no other
-    more often; a new draw of the windows and a new seed each time.
+    Relu codes, greedy, Gaussian noise and differences of windows, which is what the nested choice is about;
+    C = 1, a new draw of the windows and a new seed each time.
     """
     settings = settings_of("zscore")
     windows = load_windows(settings.data, settings.windows)
@@ -131,7 +180,7 @@ def judged_with_equal_shares(*, n_draws: int = 5) -> dict[str, Any]:
     for draw in range(n_draws):
         part = only(windows, equal_share_rows(windows, rng))
         data, parts = make_data(part, settings), []
-        recipe = with_setting(settings.recipe, ("relu", 1.0), draw)
+        recipe = with_setting(settings.recipe, GRID[1], draw)
         for number, fold in enumerate(make_folds(part.metadata, **settings.split)):
             verdict = judge_fold(data, fold, number, recipe)
             parts.append(
@@ -141,7 +190,7 @@ def judged_with_equal_shares(*, n_draws: int = 5) -> dict[str, Any]:
     return {
         "command": "python scripts/bench_eegmat.py --equal-shares",
         "draws": n_draws,
-        "setting": ["relu", 1.0],
+        "setting": list(GRID[1]),
         "metrics": over_seeds(metrics),
     }
 
@@ -183,6 +232,17 @@ def causes(settings: Settings) -> dict[str, Any]:
     return found
 
 
+def mean_scores(
+    data: Data, windows: Windows, fold: Fold, recipe: Recipe, setting: tuple[str, str], number: int
+) -> Scores:
+    """Inner scores of a setting, mean over seeds: one seed's differ by .02."""
+    each = [
+        inner_scores(data, windows, fold.train, with_setting(recipe, setting, seed), number)
+        for seed in INNER_SEEDS
+    ]
+    return {name: {C: float(np.mean([one[name][C] for one in each])) for C in PENALTIES} for name in each[0]}
+
+
 def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """Choose and judge in every outer fold; return what goes into the file."""
     settings = settings_of(alignment)
@@ -191,17 +251,25 @@ def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     chosen, inner = [], []
     parts: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for number, fold in enumerate(make_folds(windows.metadata, **settings.split)):
-        scores = [
-            inner_score(data, windows, fold.train, with_setting(settings.recipe, s), number) for s in GRID
-        ]
-        best = GRID[int(np.argmax(scores))]
-        chosen.append(best)
-        inner.append(dict(zip(map(str, GRID), scores, strict=True)))
-        print(f"{alignment} fold {number}: {best} of {[round(s, 3) for s in scores]}", flush=True)
+        scores = {
+            setting: mean_scores(data, windows, fold, settings.recipe, setting, number) for setting in GRID
+        }
+        names = list(scores[GRID[0]])
+        choice = {name: choose(scores, name) for name in names}
+        chosen.append(choice["codes"])
+        inner.append({", ".join(setting): found["codes"] for setting, found in scores.items()})
+        print(f"{alignment} fold {number}: {choice['codes']} {inner[-1]}", flush=True)
         for seed in seeds:
-            verdict = judge_fold(data, fold, number, with_setting(settings.recipe, best, seed))
+            needed = dict.fromkeys(setting for setting, _ in choice.values())
+            pairs = {
+                s: represented(data, fold, with_setting(settings.recipe, s, seed), number) for s in needed
+            }
+            proba = {
+                name: proba_of(data, fold, pairs[setting][name], C) for name, (setting, C) in choice.items()
+            }
+            proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
             parts[seed].append(
-                group_metrics(data.target[fold.test], verdict.proba, data.groups["subject"][fold.test])
+                group_metrics(data.target[fold.test], proba, data.groups["subject"][fold.test])
             )
     tables = {seed: pd.concat(part, ignore_index=True) for seed, part in parts.items()}
     of_people = (
@@ -215,7 +283,8 @@ def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
         "commit": git_commit(),
         "versions": versions(),
         "grid": list(GRID),
-        "chosen": [{"setting": s, "folds": n} for s, n in Counter(chosen).most_common()],
+        "penalties": list(PENALTIES),
+        "chosen": [{"setting": s, "C": C, "folds": n} for (s, C), n in Counter(chosen).most_common()],
         "inner_roc_auc": inner,
         "metrics": over_seeds([summarize(table) for table in tables.values()]),
         "paired_over_people_mean_of_seeds": paired_table(of_people).to_dict("records"),
