@@ -280,10 +280,6 @@ def test_a_code_larger_than_its_input_without_noise_is_warned_of_once(capsys, tm
             ["baselines=[{msda: 1.5}]"],
             "baselines.msda=1.5: a share of entries, must be more than 0 and less than",
         ),
-        (
-            ["baselines=[msda]", "corruption=masking", "corruption.level=1"],
-            "baselines: msda cannot mask every entry, as corruption.level=1 does",
-        ),
         (["committee=persn"], "committee=persn: no such choice; did you mean 'person'"),
         (
             ["committee=person", "committee.n_members=0"],

@@ -43,7 +43,7 @@ def test_help_of_a_command_lists_its_groups_and_keys(capsys, name):
     assert entry in out
     assert "eegmat | files | npz_files | scp1 | ts_files | watch" in out
     if name == "train":
-        assert "gaussian | masking | salt_and_pepper" in out
+        assert "gaussian | line_noise | masking" in out
         groups = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
         assert all(f"\n  {group} " in out for group in groups)
 
