@@ -3,8 +3,8 @@
     python scripts/bench_training.py [--repeats 5] [--threads 2] [--quick] [--out benchmarks/training.json]
 
 The stack 855-512-256-64 on 50 000 rows, greedy, Gaussian noise at level 1, Adam, batches of 128, one epoch
-a layer, the same threads for all: whole, and layer by layer; then widths and batches, a convolutional stack
-where this version has one, and a GPU where there is one. Reported: medians of the ratios pair by pair, and
+a layer, the same threads for all: whole, and layer by layer; then widths and batches, a convolutional stack,
+and a GPU where there is one. Reported: medians of the ratios pair by pair, and
 their range; and the share of the time that the matrix products of the steps alone take, measured here.
 """
 
@@ -31,13 +31,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from eegdae.corruption import Gaussian
 from eegdae.layout import Layout
-from eegdae.models import new_stack
+from eegdae.models import Convolution, new_stack
 from eegdae.training import FitSpec, Hardware, Optimizer, Schedule, fit_many
 
 N_FEATURES, HIDDEN = 855, (512, 256, 64)
 N_ROWS, BATCH_SIZE, LEVEL, LR = 50_000, 128, 1.0, 1e-3
 WIDTHS, BATCHES = (64, 256, 1024), (32, 128, 512)
-CONVOLUTIONAL: Mapping[str, Any] = {"kind": "conv1d", "channels": (32, 64), "kernel_size": 7}
+CONVOLUTIONAL = Convolution("1d", (32, 64), kernel_size=7)
 Job = Callable[[Tensor, Sequence[int], int], None]
 
 
@@ -157,13 +157,10 @@ def convolutional(n_rows: int, repeats: int) -> dict[str, Any]:
     """Time a convolutional stack on raw windows against the eager loop over its own layers."""
     layout = Layout("signals", (19, 256))
     x = torch.randn(n_rows, layout.n_features, generator=torch.Generator().manual_seed(0))
-    try:
-        stack = new_stack(layout, hidden=(64,), **CONVOLUTIONAL)
-    except TypeError as error:
-        return {"left_out": f"this version has none: {error}"}
+    stack = new_stack(layout, hidden=(64,), convolution=CONVOLUTIONAL)
 
     def mine(rows: Tensor, hidden: Sequence[int], batch: int) -> None:
-        fit_many([_spec(rows, hidden, batch, network=dict(CONVOLUTIONAL), layout=layout)])
+        fit_many([_spec(rows, hidden, batch, network={"convolution": CONVOLUTIONAL}, layout=layout)])
 
     def hand(rows: Tensor, hidden: Sequence[int], batch: int) -> None:
         model = copy.deepcopy(stack)

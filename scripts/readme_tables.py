@@ -1,4 +1,4 @@
-"""Write README's tables from ``benchmarks/*.json``: nothing in them is typed by hand.
+"""Write the tables of README and docs/denoising.md from ``benchmarks/*.json``: nothing is typed by hand.
 
 python scripts/readme_tables.py
 """
@@ -54,14 +54,78 @@ def experiments_table(results: dict[str, Any]) -> str:
 
 
 def training_table(result: dict[str, Any]) -> str:
-    """Lay out one row a layer: time relative to a hand-written loop and to plain Lightning."""
+    """Lay out one row a stack or layer: time relative to a hand-written loop and to plain Lightning."""
     lines = [
-        "| layer | eegdae / hand-written loop | eegdae / Lightning, default DataLoader |",
-        "|---|---|---|",
+        "| stack | eegdae / hand-written loop | eegdae / Lightning, default DataLoader | bare products |",
+        "|---|---|---|---|",
     ]
-    for layer in result["layers"]:
-        hand, plain = layer["eegdae_over_hand"], layer["eegdae_over_lightning"]
-        lines.append(f"| {layer['layer'].replace('->', '→')} | {_ratio(hand)} | {_ratio(plain)} |")
+    for row in (result["stack"], *result["layers"], result["convolutional"]):
+        plain = _ratio(row["eegdae_over_lightning"]) if "eegdae_over_lightning" in row else ""
+        share = f"{row['share_of_products']:.0%}" if "share_of_products" in row else ""
+        lines.append(f"| {row['stack']} | {_ratio(row['eegdae_over_hand'])} | {plain} | {share} |")
+    table = [f"{r['stack']} by {r['batch_size']}: {_ratio(r['eegdae_over_hand'])}" for r in result["table"]]
+    gpu = result["gpu"]
+    notes = [
+        f"{result['rows']} rows ({result['rows'] // 25} windows for the convolutions), batches of "
+        f"{result['batch_size']}, {result['threads']} threads; bare products: share of the time that the "
+        "matrix products of the steps alone take",
+        f"widths and batch sizes, over the hand-written loop: {'; '.join(table)}",
+        "on a GPU: not measured"
+        if "left_out" in gpu
+        else f"on {gpu['device']}: {gpu['rows_a_second']:.0f} rows a second, in "
+        f"{_ratio(gpu['eegdae_over_graph'])} times the time of a loop captured as a CUDA graph",
+    ]
+    return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
+
+
+def digits_table(result: dict[str, Any]) -> str:
+    """Lay out one row a representation of digits: accuracy, and the difference to level 0."""
+    lines = ["| representation | accuracy | minus level 0 (95 % interval) |", "|---|---|---|"]
+    for name, figure in result["accuracy"].items():
+        apart = result["minus_level_0"].get(name)
+        told = f"{apart['mean']:+.4f} ({apart['low']:+.4f} to {apart['high']:+.4f})" if apart else ""
+        lines.append(f"| {name} | {figure['mean']:.4f} ± {figure['sd_over_seeds']:.4f} | {told} |")
+    return "\n".join(lines)
+
+
+def depth_table(result: dict[str, Any]) -> str:
+    """Lay out one row a stack: wrong test digits after each layer, in percent."""
+    lines = ["| stack | pixels | layer 1 | layer 2 | layer 3 |", "|---|---|---|---|---|"]
+    for name, layers in result["test_error"].items():
+        cells = (f"{100 * one['mean']:.1f} ± {100 * one['sd_over_seeds']:.1f}" for one in layers)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def denoising_table(result: dict[str, Any]) -> str:
+    """Lay out one row a set and noise: distance to the clean rows of what was made of the noisy ones."""
+    lines = [
+        "| set | noise, trained and tested | doing nothing | PCA | level 0 | network | minus doing nothing "
+        "| minus PCA |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, of_set in result.items():
+        for noise, row in of_set["own_level"].items():
+            means = (f"{row[way]['mean']:.3f}" for way in ("features", "pca", "level_0", "network"))
+            apart = (
+                f"{one['mean']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+                for one in (row["minus_features"], row["minus_pca"])
+            )
+            lines.append(f"| {name} | {noise} | " + " | ".join([*means, *apart]) + " |")
+    return "\n".join(lines)
+
+
+def identity_table(result: dict[str, Any]) -> str:
+    """Lay out one row a set and training noise: what a stack wider than its input does."""
+    lines = [
+        "| set | trained on | error of clean rows | share of added noise that comes through |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {noise} | {row['clean_error']['mean']:.3f} | {row['noise_passed_on']['mean']:.3f} |"
+        for name, of_set in result.items()
+        for noise, row in of_set["over_complete"].items()
+    ]
     return "\n".join(lines)
 
 
@@ -129,18 +193,30 @@ def _read(name: str) -> dict[str, Any]:
     return found
 
 
-def fill(text: str) -> str:
-    """Put the tables between their markers."""
-    tables = {
-        "experiments": experiments_table({**_read("eegmat"), **_read("experiments")}),
-        "training": training_table(_read("training")),
-        "connectivity": connectivity_table(_read("connectivity")),
-    }
+def fill(text: str, tables: dict[str, str]) -> str:
+    """Put tables between their markers."""
     for name, table in tables.items():
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         text = f"{before}{start}{table}\n{end}{after}"
     return text
+
+
+def pages() -> dict[str, dict[str, str]]:
+    """Make every table: page -> name of the marker -> text."""
+    return {
+        "README.md": {
+            "experiments": experiments_table({**_read("eegmat"), **_read("experiments")}),
+            "training": training_table(_read("training")),
+            "connectivity": connectivity_table(_read("connectivity")),
+        },
+        "docs/denoising.md": {
+            "digits": digits_table(_read("digits")),
+            "depth": depth_table(_read("depth")),
+            "denoising": denoising_table(_read("denoising")),
+            "identity": identity_table(_read("denoising")),
+        },
+    }
 
 
 def _listed(figures: dict[str, str]) -> str:
@@ -159,5 +235,6 @@ def _ratio(ratio: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(fill(readme.read_text()))
+    for page, tables in pages().items():
+        path = ROOT / page
+        path.write_text(fill(path.read_text(), tables))
