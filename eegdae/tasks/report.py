@@ -121,7 +121,16 @@ def _summary(
     counts = (f"{name} {int((meta['label'] == name).sum())}" for name in windows.classes)
     sizes = ((v.name, model.stacks[v.name]) for v in recipe.views)
     joint = model.stacks.joint
-    optimizer = ", ".join(f"{key} {value:g}" for key, value in schedule.optimizer.options.items())
+    how = schedule.optimizer
+    optimizer = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in how.options.items()
+    )
+    each = schedule.epochs if isinstance(schedule.epochs, tuple) else None
+    epochs = f"{', '.join(map(str, each))} epochs" if each else counted(int(schedule.epochs), "epoch")  # type: ignore[arg-type]
+    rate = "" if how.schedule.is_constant else f", {how.schedule.name} learning rate"
+    clips = {"norm": how.clip_norm, "value": how.clip_value}
+    clip = "".join(f", gradients clipped at {kind} {v:g}" for kind, v in clips.items() if v is not None)
     rows = [
         ("data", str(settings.data.get("name", settings.data.get("path", "")))),
         ("source", str(settings.data.get("citation") or "")),
@@ -145,9 +154,16 @@ def _summary(
         ("level over the epochs of a stage", recipe.level_schedule.describe(recipe.level)),
         (
             "training",
-            f"{schedule.pretrain.replace('_', ' ')}, {schedule.epochs} epochs a layer, "
+            f"{schedule.pretrain.replace('_', ' ')}, {epochs} a layer, "
             f"{schedule.joint_epochs} joint, batches of {schedule.batch_size}, "
-            f"{schedule.optimizer.name} ({optimizer}), loss {recipe.objective}",
+            f"{schedule.optimizer.name} ({optimizer}){rate}{clip}, loss {recipe.objective}",
+        ),
+        (
+            "early stopping",
+            f"after {counted(stop.patience, 'epoch')} without a new best on {stop.share:.0%} of the training "
+            f"rows' groups (by {stop.by})"
+            if (stop := schedule.early_stopping)
+            else "",
         ),
         ("head", recipe.head.kind),
         ("split", f"{settings.split['kind'].replace('_', ' ')} by {settings.split.get('by', 'subject')}"),
