@@ -78,6 +78,16 @@ def training_table(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
 
 
+def digits_table(result: dict[str, Any]) -> str:
+    """Lay out one row a representation of digits: accuracy, and the difference to level 0."""
+    lines = ["| representation | accuracy | minus level 0 (95 % interval) |", "|---|---|---|"]
+    for name, figure in result["accuracy"].items():
+        apart = result["minus_level_0"].get(name)
+        told = f"{apart['mean']:+.4f} ({apart['low']:+.4f} to {apart['high']:+.4f})" if apart else ""
+        lines.append(f"| {name} | {figure['mean']:.4f} ± {figure['sd_over_seeds']:.4f} | {told} |")
+    return "\n".join(lines)
+
+
 def depth_table(result: dict[str, Any]) -> str:
     """Lay out one row a stack: wrong test digits after each layer, in percent."""
     lines = ["| stack | pixels | layer 1 | layer 2 | layer 3 |", "|---|---|---|---|---|"]
@@ -201,6 +211,7 @@ def pages() -> dict[str, dict[str, str]]:
             "connectivity": connectivity_table(_read("connectivity")),
         },
         "docs/denoising.md": {
+            "digits": digits_table(_read("digits")),
             "depth": depth_table(_read("depth")),
             "denoising": denoising_table(_read("denoising")),
             "identity": identity_table(_read("denoising")),
