@@ -42,7 +42,7 @@ def ready_corruption(settings: Settings, windows: Windows, data: Data) -> Settin
         corruption needs.
     """
     recipe = settings.recipe
-    corruption = _loaded(recipe.corruption, windows)
+    corruption = load_artefacts(recipe.corruption, windows)
     for kind in _kinds(corruption):
         lacking = {}
         for view in recipe.views:
@@ -70,10 +70,30 @@ def _kinds(corruption: Corruption) -> list[Corruption]:
     return [corruption]
 
 
-def _loaded(corruption: Corruption, windows: Windows) -> Corruption:
-    """Give artefacts their recordings, at the rate of the windows; the other kinds need none."""
+def load_artefacts(corruption: Corruption, windows: Windows) -> Corruption:
+    """Give artefacts their recordings, at the rate of the windows; the other kinds need none.
+
+    Parameters
+    ----------
+    corruption : Corruption
+        As a configuration describes it; of a chain every part is looked at.
+    windows : Windows
+        What will be corrupted.
+
+    Returns
+    -------
+    Corruption
+        Ready to be fitted.
+
+    Raises
+    ------
+    EegdaeError
+        If the recordings cannot be read, or an option does not fit the windows.
+    """
     if isinstance(corruption, Chain):
-        parts = (replace(part, corruption=_loaded(part.corruption, windows)) for part in corruption.parts)
+        parts = (
+            replace(part, corruption=load_artefacts(part.corruption, windows)) for part in corruption.parts
+        )
         return replace(corruption, parts=tuple(parts))
     if not isinstance(corruption, Artefacts):
         return corruption

@@ -20,15 +20,17 @@ from eegdae.alignment import AlignmentSpec
 from eegdae.coder import CodeModel, head_proba
 from eegdae.corruption import Gaussian
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.evaluation.adaptation import adapt
 from eegdae.evaluation.judge import fit_head
 from eegdae.evaluation.metrics import group_metrics, summarize
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.run import npz_bytes, read_config, read_json, read_model, replace_file
+from eegdae.tasks.corruption import load_artefacts
 from eegdae.tasks.prepare import load_windows
 from eegdae.tasks.settings import read_adaptation, read_corruption, read_head, read_objective
 from eegdae.tasks.targets import check_targets
-from eegdae.training import Schedule, adapt
+from eegdae.training import Schedule
 from eegdae.windows import Windows
 
 log = logging.getLogger("eegdae")
@@ -240,7 +242,7 @@ def _codes_of(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> 
         model,
         windows,
         how,
-        corruption=corruption,
+        corruption=load_artefacts(corruption, windows),
         level=schedule.at(level, 1.0),
         objective=read_objective(own)[0],
         seed=int(own.get("seed") or 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eegdae.training.adaptation import AdaptationSpec, Noise, adapt, adapted_codes
+from eegdae.training.adaptation import AdaptationSpec, Noise, adapt_session, adapted_codes
 from eegdae.training.denoising import denoising_loss
 from eegdae.training.early_stopping import EarlyStopping
 from eegdae.training.finetune import ClassifierSpec, fit_classifier
@@ -36,7 +36,7 @@ __all__ = [
     "Schedule",
     "Stage",
     "TrainingWarning",
-    "adapt",
+    "adapt_session",
     "adapted_codes",
     "denoising_loss",
     "fit_classifier",

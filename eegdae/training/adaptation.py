@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.alignment import rows_of
-from eegdae.corruption import Corruption, Gaussian
+from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.splits import group_labels
 from eegdae.models import ViewStacks
 from eegdae.randomness import Keys, Stream
 from eegdae.training.denoising import denoising_loss
 from eegdae.training.objective import Objective
-
-if TYPE_CHECKING:
-    from eegdae.coder import CodeModel
-    from eegdae.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -135,73 +130,11 @@ def adapted_codes(
         codes = stacks.encode(views)
     rows = torch.arange(len(sessions)) if rows is None else rows
     for at in rows_of(sessions).values() if spec.lr else ():
-        _adapt_session(codes, torch.from_numpy(at), stacks, views, spec, noise, rows, observed or {})
+        adapt_session(codes, torch.from_numpy(at), stacks, views, spec, noise, rows, observed or {})
     return codes.numpy()
 
 
-def adapt(
-    model: CodeModel,
-    windows: Windows,
-    spec: AdaptationSpec | None = None,
-    *,
-    corruption: Corruption | None = None,
-    level: float = 0.0,
-    objective: Objective | None = None,
-    seed: int = 0,
-) -> NDArray[np.float32]:
-    """Encode new recordings with a finished model whose first layers go on learning in each session.
-
-    Parameters
-    ----------
-    model : CodeModel
-        Never changed.
-    windows : Windows
-        As for `CodeModel.transform`; sessions by the columns ``subject`` and ``session``, each in time.
-    spec : AdaptationSpec or None
-        How; None = as by default.
-    corruption, level, objective
-        What is to be undone, and how that is measured: those of the run; None = Gaussian noise and squared
-        error. Statistics of a corruption are those of a session's first batch.
-    seed : int
-        Of the noise.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_windows, n_codes)
-        See `adapted_codes`; ``CodeModel.transform`` where the step size is 0.
-
-    Raises
-    ------
-    EegdaeError
-        If the windows do not fit the model, or the loss stops being a number.
-    """
-    from eegdae.coder import observed_features
-
-    spec, corruption = spec or AdaptationSpec(), corruption or Gaussian()
-    corruption.check_level(level)
-    windows = model.fit_channels(windows)
-    views, seen = model.scaled(windows), observed_features(windows)
-    observed = {} if seen is None else {view.name: seen for view in model.views if view.is_raw}
-    with torch.no_grad():
-        codes = model.stacks.encode(views)
-    rows = torch.arange(len(windows))
-    for at in rows_of(group_labels(windows.metadata, "session")).values() if spec.lr else ():
-        early = torch.from_numpy(at[: spec.batch_size])
-        # windows of a session stand in the order of time
-        own = corruption.for_rows(early, torch.zeros_like(early))
-        fitted = {}
-        for view in model.views:
-            layout = view.layout(views[view.name], n_chans=windows.n_chans, sfreq=windows.sfreq)
-            seen_early = observed[view.name][early] if view.name in observed else None
-            fitted[view.name] = own.for_layout(layout).fitted(
-                views[view.name][early], seen_early, layout=layout
-            )
-        noise = Noise(fitted, level, objective or Objective(), (seed,))
-        _adapt_session(codes, torch.from_numpy(at), model.stacks, views, spec, noise, rows, observed)
-    return codes.numpy()
-
-
-def _adapt_session(
+def adapt_session(
     codes: Tensor,
     at: Tensor,
     stacks: ViewStacks,
@@ -211,7 +144,17 @@ def _adapt_session(
     rows: Tensor,
     observed: Mapping[str, Tensor],
 ) -> None:
-    """Put the codes of one session's rows in the place of the plain ones; its first batch keeps those."""
+    """Put the codes of one session's rows in the place of the plain ones; its first batch keeps those.
+
+    Parameters
+    ----------
+    codes : Tensor, shape (n_rows, n_codes)
+        Plain codes of all rows; changed in place.
+    at : Tensor of int64
+        Positions of the session's rows, in the order of time.
+    stacks, views, spec, noise, rows, observed
+        As for `adapted_codes`, of all rows.
+    """
     before, *later = torch.split(at, spec.batch_size)
     learner = _Learner(stacks, spec, noise)
     for batch in later:

@@ -13,6 +13,7 @@ from eegdae.alignment import AlignmentSpec
 from eegdae.coder import CodeModel
 from eegdae.corruption import Gaussian, Masking
 from eegdae.errors import EegdaeError
+from eegdae.evaluation.adaptation import adapt
 from eegdae.features import View
 from eegdae.models import StackedAutoencoder, ViewStacks
 from eegdae.randomness import Stream
@@ -21,7 +22,6 @@ from eegdae.training import (
     AdaptationSpec,
     Noise,
     Objective,
-    adapt,
     adapted_codes,
 )
 from eegdae.windows import Windows
