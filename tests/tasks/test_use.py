@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from conftest import TINY
 
 from eegdae.cli import main
 from eegdae.errors import EegdaeError
@@ -268,3 +269,19 @@ def test_codes_and_classes_while_the_first_layers_go_on_learning(finished_run, t
     assert main(["classify", *base, f"out={tmp_path / 'p.csv'}"]) == 0
     assert "adapted (in-sample) (transductive)" in capsys.readouterr().out
     assert "adapted (in-sample)" in json.loads((tmp_path / "p.json").read_text())
+
+
+def test_a_run_trained_on_artefacts_goes_on_learning_with_them(tmp_path):
+    """Extraction reads the recordings of artefacts again that the run names."""
+    data = np.random.default_rng(0).normal(size=(1000, 2))
+    clips = {"offsets": [0, 1000], "sfreq": 100.0, "ch_names": ["e1", "e2"]}
+    np.savez(tmp_path / "clips.npz", data=data, **clips)
+    raw = [word for word in TINY if not word.startswith("features")]
+    noise = ("features=[raw]", "corruption=artefacts", f"corruption.path={tmp_path / 'clips.npz'}")
+    assert main(["train", *raw, *noise, "features.raw.hidden=[4]", f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    extract = ["extract", f"run={tmp_path / 'run'}", "data=watch"]
+    for name in ("none", "asdae"):
+        assert main([*extract, f"adaptation={name}", f"out={tmp_path / name}.npz"]) == 0
+    plain, adapted = (np.load(tmp_path / f"{name}.npz")["codes"] for name in ("none", "asdae"))
+    assert plain.shape == adapted.shape
+    assert not np.array_equal(plain, adapted)
