@@ -21,7 +21,7 @@ demo: $(READY) ## train on the packaged set, then on EEG where the package index
 	$(BIN)/python scripts/demo.py
 
 test: $(READY) ## the default tests, under ten minutes on two cores
-	$(PYTEST) -m "not slow and not wheel and not browser"
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile -m "not slow and not wheel and not browser"
 
 test-slow: $(READY) ## the slow tests; their summary goes to benchmarks/slow.json
 	$(BIN)/python scripts/run_slow_tests.py

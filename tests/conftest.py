@@ -43,6 +43,8 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_sessionfinish(session):
     """Fail in CI where a test was skipped for any other reason than those that are allowed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker of pytest-xdist: the process that hands out the tests hears of every skip
+        return
     skipped = [report for report in reporter.stats.get("skipped", []) if not _allowed(report)]
     if os.environ.get("CI") and skipped and session.exitstatus == 0:
         session.exitstatus = 1
