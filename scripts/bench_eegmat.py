@@ -1,12 +1,14 @@
 """Rest against arithmetic on people whom no setting was chosen on: nested cross-validation by person.
 
-    python scripts/bench_eegmat.py [--alignment none] [--out benchmarks/eegmat.json]
+    python scripts/bench_eegmat.py [--alignment zscore] [--views 3] [--dimensions 12]
 
 In each of eight outer folds the setting of the stacks is chosen among ``GRID``, and the penalty of every
 representation's head with it, by four inner folds over the people trained on, whose networks never saw those
 they are judged on; then all is judged on the two people held out, with five seeds. Every representation has
 the same choice: the level-0 network takes its own setting, raw features and PCA their own penalty. What the
-choices were goes into the file with the figures. With ``--alignment zscore`` it also measures what the
+choices were goes into the file with the figures. ``--dimensions`` first projects the signals of a fold to
+that many principal components of its training people, so that what cleaning took out of the directions of
+least variance is no input. With ``--alignment zscore`` it also measures what the
 alignment itself gives away: how far the deviation baseline gets with all windows, and with as many windows of
 rest as of arithmetic.
 """
@@ -69,14 +71,25 @@ N_INNER = 4
 PENALTIES = (0.01, 0.1, 1.0)
 """C of the logistic regression, chosen for each representation."""
 
+VIEWS: dict[int, tuple[str, ...]] = {
+    2: (),
+    3: (
+        "features=[power,connectivity]",
+        "features.plv.hidden=[256,16]",
+        "features.pearson.hidden=[256,16]",
+    ),
+}
+"""Number of views -> overrides beside ``experiment=eegmat``; 64 codes in all."""
+
 Scores = dict[str, dict[float, float]]
 """Representation -> C -> ROC-AUC, mean over people."""
 
 
-def settings_of(alignment: str) -> Settings:
+def settings_of(alignment: str, n_views: int = 2) -> Settings:
     """Compose and check ``experiment=eegmat``."""
     register_resolvers()
-    config = compose_command("train", ["experiment=eegmat", f"alignment={alignment}"], conf_dir())
+    overrides = ["experiment=eegmat", f"alignment={alignment}", *VIEWS[n_views]]
+    config = compose_command("train", overrides, conf_dir())
     with read_write(config), open_dict(config):
         del config["hydra"]
     return read_settings(plain_config(config))
@@ -168,6 +181,29 @@ def only(windows: Windows, rows: NDArray[np.int64]) -> Windows:
     return replace(windows, x=windows.x[rows], metadata=windows.metadata.iloc[rows].reset_index(drop=True))
 
 
+def projected(windows: Windows, rows: NDArray[np.int64], n: int) -> Windows:
+    """Project all signals to the ``n`` first principal components of the channels in ``rows``."""
+    x = windows.x[rows].astype(np.float64)
+    x -= x.mean(2, keepdims=True)
+    basis = np.linalg.eigh(np.einsum("wct,wdt->cd", x, x))[1][:, : -n - 1 : -1]
+    return replace(
+        windows,
+        x=np.einsum("wct,ck->wkt", windows.x, basis.astype(np.float32)),
+        ch_names=tuple(f"component {k + 1}" for k in range(n)),
+        units=windows.units[:n],
+        ch_pos=None,
+    )
+
+
+def pooled(y: NDArray[np.int64], proba: Sequence[dict[str, NDArray[np.float64]]]) -> dict[str, Any]:
+    """ROC-AUC of all people's scores in one, mean over seeds; the figures of REFERENCES are of this kind."""
+    found = {name: [roc_auc(y, one[name]) for one in proba] for name in proba[0]}
+    return {
+        name: {"mean": float(np.mean(each)), "sd_over_seeds": float(np.std(each, ddof=1))}
+        for name, each in found.items()
+    }
+
+
 def judged_with_equal_shares(*, n_draws: int = 5) -> dict[str, Any]:
     """ROC-AUC of every representation, aligned, with as many windows of rest as of arithmetic a person.
 
@@ -243,40 +279,45 @@ def mean_scores(
     return {name: {C: float(np.mean([one[name][C] for one in each])) for C in PENALTIES} for name in each[0]}
 
 
-def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+def measure(
+    alignment: str, n_views: int, dimensions: int | None, seeds: Sequence[int] = SEEDS
+) -> dict[str, Any]:
     """Choose and judge in every outer fold; return what goes into the file."""
-    settings = settings_of(alignment)
+    settings = settings_of(alignment, n_views)
     windows = load_windows(settings.data, settings.windows)
-    data = make_data(windows, settings)
-    chosen, inner = [], []
+    data = None if dimensions else make_data(windows, settings)
+    chosen, inner, order = [], [], []
     parts: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
+    scored: dict[int, list[dict[str, NDArray[np.float64]]]] = {seed: [] for seed in seeds}
     for number, fold in enumerate(make_folds(windows.metadata, **settings.split)):
+        if dimensions:
+            data = make_data(projected(windows, fold.train, dimensions), settings)
+        assert data is not None
         scores = {
             setting: mean_scores(data, windows, fold, settings.recipe, setting, number) for setting in GRID
         }
-        names = list(scores[GRID[0]])
-        choice = {name: choose(scores, name) for name in names}
+        choice = {name: choose(scores, name) for name in scores[GRID[0]]}
         chosen.append(choice["codes"])
         inner.append({", ".join(setting): found["codes"] for setting, found in scores.items()})
         print(f"{alignment} fold {number}: {choice['codes']} {inner[-1]}", flush=True)
+        order.append(fold.test)
         for seed in seeds:
-            needed = dict.fromkeys(setting for setting, _ in choice.values())
-            pairs = {
-                s: represented(data, fold, with_setting(settings.recipe, s, seed), number) for s in needed
-            }
-            proba = {
-                name: proba_of(data, fold, pairs[setting][name], C) for name, (setting, C) in choice.items()
-            }
-            proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
+            proba = judged(data, fold, settings.recipe, choice, seed, number)
+            scored[seed].append(proba)
             parts[seed].append(
                 group_metrics(data.target[fold.test], proba, data.groups["subject"][fold.test])
             )
+    assert data is not None
     tables = {seed: pd.concat(part, ignore_index=True) for seed, part in parts.items()}
     of_people = (
         pd.concat(tables.values()).groupby(["representation", "group"], sort=False).mean().reset_index()
     )
+    y = data.target[np.concatenate(order)]
+    together = [
+        {name: np.concatenate([p[name] for p in each]) for name in each[0]} for each in scored.values()
+    ]
     result = {
-        "command": f"python scripts/bench_eegmat.py --alignment {alignment}",
+        "command": command_of(alignment, n_views, dimensions),
         "seeds": list(seeds),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -287,17 +328,52 @@ def measure(alignment: str, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
         "chosen": [{"setting": s, "C": C, "folds": n} for (s, C), n in Counter(chosen).most_common()],
         "inner_roc_auc": inner,
         "metrics": over_seeds([summarize(table) for table in tables.values()]),
+        "pooled_roc_auc": pooled(y, together),
         "paired_over_people_mean_of_seeds": paired_table(of_people).to_dict("records"),
     }
-    if alignment == "zscore":
+    if alignment == "zscore" and n_views == 2 and not dimensions:
         result["deviation_with_equal_shares"] = equal_shares(windows, settings)
     return result
+
+
+def judged(
+    data: Data,
+    fold: Fold,
+    recipe: Recipe,
+    choice: dict[str, tuple[tuple[str, str], float]],
+    seed: int,
+    number: int,
+) -> dict[str, NDArray[np.float64]]:
+    """Class probabilities of a fold's test rows by every representation as it was chosen."""
+    needed = dict.fromkeys(setting for setting, _ in choice.values())
+    pairs = {s: represented(data, fold, with_setting(recipe, s, seed), number) for s in needed}
+    proba = {name: proba_of(data, fold, pairs[s][name], C) for name, (s, C) in choice.items()}
+    proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
+    return proba
+
+
+def command_of(alignment: str, n_views: int, dimensions: int | None) -> str:
+    """Say how a result is made."""
+    more = (f" --views {n_views}" if n_views != 2 else "") + (
+        f" --dimensions {dimensions}" if dimensions else ""
+    )
+    return f"python scripts/bench_eegmat.py --alignment {alignment}{more}"
+
+
+def name_of(alignment: str, n_views: int, dimensions: int | None) -> str:
+    """Name a result in the file and the tables."""
+    parts = ["eegmat"] + ["aligned"] * (alignment == "zscore") + ["three views"] * (n_views == 3)
+    return ", ".join(parts + ([f"{dimensions} dimensions"] if dimensions else []))
 
 
 def main() -> None:
     """Measure what is asked for and put it beside what the file holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alignment", choices=("none", "zscore"), default="none")
+    parser.add_argument(
+        "--views", type=int, choices=tuple(VIEWS), default=2, help="3: Pearson correlation too"
+    )
+    parser.add_argument("--dimensions", type=int, help="project the signals to that many components")
     parser.add_argument("--causes", action="store_true", help="only measure what stands behind the figures")
     parser.add_argument("--equal-shares", action="store_true", help="only judge with equal shares of classes")
     parser.add_argument("--threads", type=int, default=2)
@@ -314,9 +390,10 @@ def main() -> None:
             json.dumps(causes(settings_of("none")), indent=1) + "\n"
         )
         return
-    result = measure(args.alignment)
+    asked = args.alignment, args.views, args.dimensions
+    result = measure(*asked)
     held = json.loads(args.out.read_text()) if args.out.exists() else {}
-    held[{"none": "eegmat", "zscore": "eegmat, aligned"}[args.alignment]] = result
+    held[name_of(*asked)] = result
     args.out.write_text(json.dumps(held, indent=1) + "\n")
     print(json.dumps({k: v["roc_auc"]["mean"] for k, v in result["metrics"].items()}, indent=1))
 
