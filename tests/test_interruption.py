@@ -37,6 +37,8 @@ STOPPING = (
     "pretrain.joint_lr=0.02",
 )
 """What has a state of its own to go on with: the best weights so far, and the number of the step."""
+JOINED = ("features=[power,plv]", "model.joint_layer=4", "finetune=encoder", "finetune.epochs=4")
+"""Further stages: a layer over the codes of two views, and a head that trains the encoders on."""
 SAME = ("codes.npz", "metrics.json", "model.ckpt", "folds/0/codes.npz", "folds/1/codes.npz", "history.csv")
 DEFAULT = (0.15, 0.5, 0.85)
 """Moments of a kill, as shares of the time in which an uninterrupted run computes."""
@@ -60,8 +62,18 @@ def stopping(tmp_path_factory):
     return done
 
 
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory):
+    """As ``whole``, of two views with a joint layer, fine-tuned."""
+    done = uninterrupted(tmp_path_factory.mktemp("joined"), *JOINED)
+    history = pd.read_csv(done[0] / "history.csv")
+    assert set(history["view"]) >= {"power", "plv", "fusion"}
+    return done
+
+
 def uninterrupted(home, *more):
-    args = ["train", *my_recordings(home, recordings(n_times=600)), *RUN, *more]
+    kept = [a for a in RUN if not any(b.startswith(f"{a.partition('=')[0]}=") for b in more)]
+    args = ["train", *my_recordings(home, recordings(n_times=600)), *kept, *more]
     folder = home / "run"
     start = time.monotonic()
     process = command([*args, f"hydra.run.dir={folder}"])
@@ -126,13 +138,20 @@ def test_killed_and_resumed_is_the_same_to_the_byte(whole, tmp_path, share):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["whole", "stopping"])
+@pytest.mark.parametrize("kind", ["whole", "stopping", "joined"])
 @pytest.mark.parametrize("share", MOMENTS)
 def test_killed_at_many_moments(request, tmp_path, share, kind):
     done, folder = request.getfixturevalue(kind), tmp_path / "run"
     killed_at(share, done, folder)
     go_on(done[1], folder)
     same_bytes(done[0], folder)
+
+
+def test_killed_between_joint_layers_and_fine_tuning(joined, tmp_path):
+    folder = tmp_path / "run"
+    killed_at(0.6, joined, folder)
+    go_on(joined[1], folder)
+    same_bytes(joined[0], folder)
 
 
 def test_killed_while_stages_stop_early(stopping, tmp_path):
