@@ -112,7 +112,8 @@ def train_together(args: Sequence[str], folder: Path, config: Mapping[str, Any],
         )
     if is_rank():
         if rank(hardware):
-            logging.getLogger().handlers.clear()
+            # not none at all: logging would print warnings by itself then
+            logging.getLogger().handlers[:] = [logging.NullHandler()]
         return False
     start_ranks(args, folder, config, hardware)
     return True

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from eegdae.cli import main
 from eegdae.run import RunFolder
 from eegdae.tasks.ranks import FollowedRun
 
+PROGRAM = "import sys; from eegdae.cli import main; sys.exit(main())"
 DDP = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp")
 RUN = (
     *SMALL,
@@ -23,8 +27,8 @@ RUN = (
     "head.epochs=2",
     "lr_schedule=cosine",
     "trainer.clip_norm=1.0",
-    # a fold has 24 rows: of a batch of 23 one process takes 12 and one 11, of the last row one takes nothing
-    "trainer.batch_size=23",
+    # a fold has 20 rows: of a batch of 19 one process takes 10 and one 9, of the last row one takes nothing
+    "trainer.batch_size=19",
     "windows.max_missing=0.5",
 )
 
@@ -60,6 +64,64 @@ def test_two_processes_give_the_losses_of_one(args, tmp_path):
     assert names[0] == names[1]
     log = (tmp_path / "run of two/train.log").read_text()
     assert log.count("fold 1/2") == 1
+
+
+def by_torchrun(args):
+    """Two processes of one machine, started by torchrun."""
+    eegdae = [sys.executable, "-c", PROGRAM, *args, "trainer.devices=2"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--no-python"]
+    return [([*launcher, *eegdae], {})]
+
+
+def by_slurm(args):
+    """Two tasks of one machine, with what srun would tell them."""
+    job = {
+        "SLURM_NTASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_JOB_NAME": "codes",
+        "SLURM_JOB_ID": str(10000 + free_port() % 10000),  # Lightning makes the port of it
+        "SLURM_NODEID": "0",
+        "SLURM_NODELIST": "localhost",
+    }
+    command = [sys.executable, "-c", PROGRAM, *args, "trainer.devices=2"]
+    return [(command, {**job, "SLURM_PROCID": str(k), "SLURM_LOCALID": str(k)}) for k in range(2)]
+
+
+def by_hand(args):
+    """Two machines of one process each, started by a person."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    command = [sys.executable, "-c", PROGRAM, *args, "trainer.num_nodes=2"]
+    return [(command, {**place, "NODE_RANK": str(k)}) for k in range(2)]
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", [by_torchrun, by_slurm, by_hand])
+def test_processes_that_others_start(args, tmp_path, start):
+    args = [*args, "trainer.batch_size=23"]
+    assert main([*args, f"hydra.run.dir={tmp_path / 'one'}"]) == 0
+    together = [*args, *DDP[::2], f"hydra.run.dir={tmp_path / 'two'}"]
+    started = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2]), **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for command, env in start(together)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * len(started), said
+    # the second process says nothing, not even that a batch is more than all rows
+    assert "".join(said).count("warning: trainer.batch_size") == "".join(said).count("fold 1/2") == 1
+    one, two = (pd.read_csv(tmp_path / name / "history.csv")["loss"].to_numpy() for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=1e-5)
 
 
 @pytest.mark.slow
