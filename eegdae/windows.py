@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from numbers import Real
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eegdae.cutting import Cutting, plan, take
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.caps import cut_to_shared, pick
-from eegdae.recordings.recording import Annotation, Recording, bad_channels_of, check_alike, join_units
+from eegdae.recordings.caps import Common, common_channels, on_common
+from eegdae.recordings.recording import Recording, bad_channels_of, check_alike, join_units
+
+HOW_TO_CUT = (
+    *("size", "stride", "tmin", "max_missing", "reject", "flat", "reject_labels"),
+    *("bad_channels", "channels"),
+)
+"""Options of `make_windows` that a configuration holds under ``windows``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,27 +93,25 @@ def make_windows(
     *,
     size: float,
     stride: float | None = None,
+    tmin: float | None = None,
     classes: Sequence[str] | None = None,
     max_missing: float = 0.0,
+    reject: float | Mapping[str, float] | None = None,
+    flat: float | Mapping[str, float] | None = None,
+    reject_labels: Sequence[str] = (),
     bad_channels: str = "refuse",
     channels: str = "refuse",
 ) -> Windows:
-    """Cut recordings into windows, inside their annotations and never across one.
-
-    Seconds become whole samples by rounding. A recording without annotations is cut as a whole, unlabelled.
+    """Cut recordings into windows: inside their annotations and never across one, or one around each.
 
     Parameters
     ----------
     recordings : sequence of Recording
         With the same rate, units and reference and, unless `channels` says otherwise, channels.
-    size : float
-        Length of a window in seconds; at least 2 samples.
-    stride : float or None
-        From one window's start to the next one's in seconds; None = ``size``, no overlap.
+    size, stride, tmin, max_missing, reject, flat, reject_labels
+        Where windows lie, in seconds, and which are left out: see `eegdae.cutting.Cutting`.
     classes : sequence of str or None
         The labels in the order of ``target``; None = all labels, sorted.
-    max_missing : float
-        Windows with a larger share of unobserved entries are dropped and counted, in [0, 1).
     bad_channels : {"refuse", "drop"}
         What to do with a channel that is flat, or never observed, in any recording: refuse it, or drop it
         from every recording and count it.
@@ -132,139 +134,226 @@ def make_windows(
     recordings = list(recordings)
     if not recordings:
         raise EegdaeError("no recordings to cut into windows")
-    dropped: Counter[str] = Counter()
-    if _one_of("channels", channels, ("refuse", "shared")) == "shared":
-        recordings, dropped = cut_to_shared(recordings)
-    check_alike(recordings)
-    n_times, n_step = _samples(size, size if stride is None else stride, recordings[0].sfreq)
-    if isinstance(max_missing, bool) or not isinstance(max_missing, Real) or not 0 <= max_missing < 1:
-        raise EegdaeError(f"windows.max_missing={max_missing!r}: a share of a window in [0, 1) is needed")
-    drop = _one_of("bad_channels", bad_channels, ("refuse", "drop")) == "drop"
-    recordings, bad = _without_bad_channels(recordings, drop=drop)
-    dropped.update(bad)
-    order = _class_order(recordings, classes)
-    xs: list[NDArray[np.float32]] = []
-    masks: list[NDArray[np.bool_]] = []
-    rows: list[dict[str, Any]] = []
-    for rec in recordings:
-        trials = rec.annotations or (Annotation(0, rec.n_times, ""),)
-        longest = max(t.stop - t.start for t in trials)
-        if longest < n_times:
-            what = "the longest trial" if rec.annotations else "the recording"
+    cutting = Cutting(size, stride, tmin, max_missing, reject, flat, _names("reject_labels", reject_labels))
+    shared, drop = channel_rules(channels, bad_channels)
+    common = common_channels(recordings, shared=shared, drop=drop) if shared or drop else Common()
+    about = About()
+    recordings = [about.take(on_common(rec, common), drop=drop) for rec in recordings]
+    order = class_order(about.labels, classes, cutting)
+    plans = [plan(rec, cutting) for rec in recordings]
+    dropped = Counter(common.dropped)
+    for each in plans:
+        dropped.update(each.dropped)
+    n_windows = sum(len(each.starts) for each in plans)
+    if not n_windows:
+        raise none_left(dropped, cutting)
+    x = np.empty((n_windows, recordings[0].n_chans, plans[0].n_times), dtype=np.float32)
+    mask = np.empty(x.shape, dtype=bool) if any(each.is_masked for each in plans) else None
+    first = 0
+    for rec, each in zip(recordings, plans, strict=True):
+        rows = slice(first, first + len(each.starts))
+        take(rec, each, x[rows], None if mask is None else mask[rows])
+        first = rows.stop
+    metadata = with_targets(pd.concat([each.metadata for each in plans], ignore_index=True), order)
+    return about.windows(x, mask, metadata, classes=tuple(order), dropped=dict(dropped))
+
+
+def channel_rules(channels: object, bad_channels: object) -> tuple[bool, bool]:
+    """Check what to do with different caps and with bad channels.
+
+    Parameters
+    ----------
+    channels, bad_channels : object
+        As given to `make_windows`.
+
+    Returns
+    -------
+    shared, drop : bool
+        Whether caps are cut to what they share, and whether bad channels are dropped.
+
+    Raises
+    ------
+    EegdaeError
+        If a word is not known.
+    """
+    shared = _one_of("channels", channels, ("refuse", "shared")) == "shared"
+    return shared, _one_of("bad_channels", bad_channels, ("refuse", "drop")) == "drop"
+
+
+class About:
+    """What recordings that are taken one after the other have in common."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, str] = {}
+        self._first: Recording | None = None
+        self._same_positions = True
+        self._interpolated: set[str] = set()
+
+    def take(self, recording: Recording, *, drop: bool) -> Recording:
+        """Check a recording against the first, and note what it says.
+
+        Parameters
+        ----------
+        recording : Recording
+            On the channels that all keep.
+        drop : bool
+            Whether bad channels were dropped already.
+
+        Returns
+        -------
+        Recording
+            The same.
+
+        Raises
+        ------
+        EegdaeError
+            If it differs from the first, or a channel is bad.
+        """
+        if self._first is None:
+            # its signal is not held
+            self._first = replace(recording, data=recording.data[:, :2].copy(), mask=None, annotations=())
+        first = self._first
+        check_alike([first, recording])
+        for chan, what in ({} if drop else bad_channels_of(recording)).items():
             raise EegdaeError(
-                f"{rec.source}: {what} lasts {longest / rec.sfreq:g} s, shorter than a window of "
-                f"{n_times / rec.sfreq:g} s; shorten windows.size"
+                f"{recording.source}: channel {recording.ch_names[chan]} is {what}; set "
+                f"windows.bad_channels=drop, or leave it out of the data"
             )
-        observed = np.ones_like(rec.data, dtype=bool) if rec.mask is None else rec.mask
-        for number, trial in enumerate(trials):
-            if trial.stop - trial.start < n_times:
-                dropped["short trial"] += 1
-            for i in range(trial.start, trial.stop - n_times + 1, n_step):
-                seen = observed[:, i : i + n_times]
-                if np.count_nonzero(~seen) / seen.size > max_missing:
-                    dropped["missing"] += 1
-                    continue
-                xs.append(rec.data[:, i : i + n_times])
-                masks.append(seen)
-                rows.append(_row(rec, trial, number, i, n_times, order))
-    if not xs:
-        raise EegdaeError(
-            f"no windows are left: all {dropped['missing']} have more than "
-            f"windows.max_missing={max_missing:g} of their entries missing"
+        here, there = first.ch_pos, recording.ch_pos
+        self._same_positions &= here is not None and there is not None and np.allclose(here, there)
+        self._interpolated.update(recording.interpolated)
+        self.labels.update((a.label, recording.source) for a in recording.annotations if a.label)
+        return recording
+
+    def windows(
+        self,
+        x: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+        metadata: pd.DataFrame,
+        *,
+        classes: tuple[str, ...],
+        dropped: dict[str, int],
+    ) -> Windows:
+        """Put arrays, metadata and what the recordings have in common together.
+
+        Parameters
+        ----------
+        x, mask, metadata, classes, dropped
+            Of `Windows`.
+
+        Returns
+        -------
+        Windows
+        """
+        first = self._first
+        assert first is not None
+        return Windows(
+            x=x,
+            metadata=metadata,
+            sfreq=first.sfreq,
+            ch_names=first.ch_names,
+            units=first.units,
+            classes=classes,
+            ch_pos=first.ch_pos if self._same_positions else None,
+            mask=mask,
+            dropped=dropped,
+            interpolated=tuple(name for name in first.ch_names if name in self._interpolated),
+            reference=first.reference,
+            laplacian=first.laplacian,
         )
 
-    mask = None if all(m.all() for m in masks) else np.stack(masks)
-    first = recordings[0]
-    return Windows(
-        x=np.stack(xs),
-        metadata=pd.DataFrame(rows),
-        sfreq=first.sfreq,
-        ch_names=first.ch_names,
-        units=first.units,
-        classes=tuple(order),
-        ch_pos=_shared_positions(recordings),
-        mask=mask,
-        dropped=dict(dropped),
-        interpolated=tuple(n for n in first.ch_names if any(n in rec.interpolated for rec in recordings)),
-        reference=first.reference,
-        laplacian=first.laplacian,
+
+def class_order(labels: Mapping[str, str], classes: Sequence[str] | None, cutting: Cutting) -> dict[str, int]:
+    """Number the classes.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Label -> a source that has it.
+    classes : sequence of str or None
+        The order; None = sorted.
+    cutting : Cutting
+        Its ``reject_labels`` are no classes.
+
+    Returns
+    -------
+    dict of str to int
+        Empty where there is no label.
+
+    Raises
+    ------
+    EegdaeError
+        If ``classes`` is no list of distinct labels, or lacks one.
+    """
+    if isinstance(classes, str) or not isinstance(classes, Sequence | None):
+        raise EegdaeError(f"data.classes={classes!r}: must be a list of labels, or null")
+    found = {label: source for label, source in labels.items() if label not in cutting.reject_labels}
+    order = sorted(found) if classes is None else [str(c) for c in classes]
+    if len(set(order)) < len(order):
+        raise EegdaeError(f"data.classes={order}: each class may stand once only")
+    for label, source in found.items():
+        if label not in order:
+            raise EegdaeError(
+                f"{source}: label {label!r} is not among the classes; {did_you_mean(label, order)}"
+            )
+    return {label: k for k, label in enumerate(order)} if found else {}
+
+
+def with_targets(metadata: pd.DataFrame, order: Mapping[str, int]) -> pd.DataFrame:
+    """Put the column ``target`` before ``label``.
+
+    Parameters
+    ----------
+    metadata : DataFrame
+        Of `eegdae.cutting.Plan`.
+    order : mapping of str to int
+        Of `class_order`.
+
+    Returns
+    -------
+    DataFrame
+        The same object.
+    """
+    target = metadata["label"].map(dict(order)).fillna(-1).astype(np.int64)
+    metadata.insert(int(metadata.columns.get_loc("label")), "target", target)  # type: ignore[arg-type]
+    return metadata
+
+
+def none_left(dropped: Mapping[str, int], cutting: Cutting) -> EegdaeError:
+    """Say why no window is left.
+
+    Parameters
+    ----------
+    dropped : mapping of str to int
+        By reason.
+    cutting : Cutting
+        What they were dropped by.
+
+    Returns
+    -------
+    EegdaeError
+        To raise.
+    """
+    if set(dropped) <= {"missing", "short trial"}:
+        return EegdaeError(
+            f"no windows are left: all {dropped.get('missing', 0)} have more than "
+            f"windows.max_missing={cutting.max_missing:g} of their entries missing"
+        )
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in dropped.items())
+    return EegdaeError(
+        f"no windows are left; left out: {reasons}; loosen windows.reject, flat or max_missing"
     )
+
+
+def _names(key: str, value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise EegdaeError(f"windows.{key}={value!r}: must be a list of labels, for example [artefact]")
+    return tuple(str(one) for one in value)
 
 
 def _one_of(key: str, value: object, known: tuple[str, ...]) -> str:
     if value not in known:
         raise EegdaeError(f"windows.{key}={value!r}: {did_you_mean(value, known)}")
     return str(value)
-
-
-def _samples(size: float, stride: float, sfreq: float) -> tuple[int, int]:
-    for key, seconds, least in (("size", size, 2), ("stride", stride, 1)):
-        if not isinstance(seconds, Real) or not math.isfinite(seconds):
-            raise EegdaeError(f"windows.{key}={seconds!r}: a number of seconds is needed")
-        if round(seconds * sfreq) < least:
-            raise EegdaeError(
-                f"windows.{key}={seconds:g} s: must be {least / sfreq:g} s or more, "
-                f"{least} samples at {sfreq:g} Hz"
-            )
-    return round(size * sfreq), round(stride * sfreq)
-
-
-def _without_bad_channels(recordings: list[Recording], *, drop: bool) -> tuple[list[Recording], Counter[str]]:
-    dropped: Counter[str] = Counter()
-    bad: set[int] = set()
-    for rec in recordings:
-        for chan, what in bad_channels_of(rec).items():
-            name = rec.ch_names[chan]
-            if not drop:
-                raise EegdaeError(
-                    f"{rec.source}: channel {name} is {what}; set windows.bad_channels=drop, "
-                    f"or leave it out of the data"
-                )
-            bad.add(chan)
-            dropped[f"{what} channel {name}"] += 1
-    keep = [c for c in range(recordings[0].n_chans) if c not in bad]
-    if not keep:
-        raise EegdaeError(
-            "windows.bad_channels=drop leaves no channel: every one is flat or all-NaN in some recording"
-        )
-    if not bad:
-        return recordings, dropped
-    return [pick(rec, keep) for rec in recordings], dropped
-
-
-def _class_order(recordings: list[Recording], classes: Sequence[str] | None) -> dict[str, int]:
-    labels = {a.label: rec.source for rec in recordings for a in rec.annotations if a.label}
-    if isinstance(classes, str) or not isinstance(classes, Sequence | None):
-        raise EegdaeError(f"data.classes={classes!r}: must be a list of labels, or null")
-    order = sorted(labels) if classes is None else [str(c) for c in classes]
-    if len(set(order)) < len(order):
-        raise EegdaeError(f"data.classes={order}: each class may stand once only")
-    for label, source in labels.items():
-        if label not in order:
-            raise EegdaeError(
-                f"{source}: label {label!r} is not among the classes; {did_you_mean(label, order)}"
-            )
-    return {label: k for k, label in enumerate(order)} if labels else {}
-
-
-def _row(
-    rec: Recording, trial: Annotation, number: int, i_start: int, n_times: int, order: dict[str, int]
-) -> dict[str, Any]:
-    return {
-        "subject": rec.subject,
-        "session": rec.session,
-        "run": rec.run,
-        "trial": number,
-        "i_start": i_start,
-        "i_stop": i_start + n_times,
-        "target": order.get(trial.label, -1),
-        "label": trial.label,
-    }
-
-
-def _shared_positions(recordings: list[Recording]) -> NDArray[np.float64] | None:
-    first = recordings[0].ch_pos
-    if first is None:
-        return None
-    same = all(rec.ch_pos is not None and np.allclose(rec.ch_pos, first) for rec in recordings)
-    return first if same else None

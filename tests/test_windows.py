@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from eegdae.errors import EegdaeError
@@ -67,8 +67,65 @@ def test_no_stride_means_no_overlap_and_no_annotation_no_target():
 
 
 def test_seconds_are_rounded_to_samples():
-    assert make_windows([rec()], size=0.26).n_times == 3
-    assert make_windows([rec()], size=1, stride=0.34).metadata.i_start.tolist()[:3] == [0, 3, 6]
+    assert make_windows([rec()], size=0.26, stride=0.2).n_times == 3
+    assert make_windows([rec()], size=0.24).n_times == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    size=st.floats(0.2, 3),
+    stride=st.floats(0.1, 3),
+    sfreq=st.floats(9.5, 33.3),
+)
+def test_windows_do_not_drift_and_side_by_side_they_share_no_sample(size, stride, sfreq):
+    assume(size * sfreq >= 2 and stride * sfreq >= 1)
+    w = make_windows([rec(n_times=200, sfreq=sfreq)], size=size, stride=stride)
+    starts = w.metadata.i_start.to_numpy()
+    assert np.abs(starts - np.arange(len(starts)) * stride * sfreq).max() <= 0.5 + 1e-3
+    assert abs(w.n_times - size * sfreq) < 1
+    if stride >= size:
+        assert (np.diff(starts) >= w.n_times).all()
+    # no further window would fit
+    assert round((len(starts)) * stride * sfreq) + w.n_times > 200 - 1
+
+
+def events(*spans, **changes):
+    return rec(annotations=[Annotation(a, b, label) for a, b, label in spans], **changes)
+
+
+def test_windows_around_events():
+    marked = events((0, 1, "a"), (20, 21, "b"), (25, 60, "a"), (95, 96, "b"))
+    w = make_windows([marked], size=1.0, tmin=-0.2)
+    assert w.metadata.i_start.tolist() == [18, 23]
+    assert w.metadata.trial.tolist() == [1, 2]
+    assert w.metadata.label.tolist() == ["b", "a"]
+    assert np.array_equal(w.x[1], marked.data[:, 23:33])
+    assert w.dropped == {"outside the recording": 2}
+    assert "has no event" in said([rec()], size=1.0, tmin=0.0)
+    assert "windows.stride=0.5: with windows.tmin=0" in said([marked], size=1.0, stride=0.5, tmin=0.0)
+    assert "set windows.tmin" in said([events((20, 21, "b"))], size=1.0)
+
+
+def test_windows_are_rejected_by_amplitude_flatness_and_annotation():
+    data = np.random.default_rng(0).normal(size=(2, 100))
+    data[1, 15] = 100.0
+    data[0, 30:40] = 1.0
+    data[0, 41:50] = np.nan
+    marked = events((0, 100, "rest"), (55, 62, "blink"), data=data)
+    options = {"size": 1.0, "max_missing": 0.5, "reject_labels": ["blink"]}
+    w = make_windows([marked], **options, reject=50.0, flat=0.1)
+    assert w.metadata.i_start.tolist() == [0, 20, 70, 80, 90]
+    assert w.dropped == {"amplitude": 1, "flatness": 2, "annotation blink": 2}
+    assert w.classes == ("rest",)
+    assert set(w.metadata.trial) == {0}
+    # a channel of which a window has one value is flat there, one of which it has none is not
+    data[0, 40:50] = np.nan
+    again = make_windows([events((0, 100, "rest"), data=data)], **options, flat=0.1)
+    assert 40 in again.metadata.i_start.tolist()
+    units = make_windows([rec(data=data, unit=["uV", "g"])], size=1.0, max_missing=0.5, reject={"uV": 50.0})
+    assert units.dropped == {}
+    assert "windows.reject.V: no channel of 0.edf" in said([rec(unit="uV")], size=1.0, reject={"V": 1e-4})
+    assert "no windows are left; left out: amplitude (10)" in said([rec()], size=1.0, reject=0.0)
 
 
 def test_classes_sorted_or_in_the_order_given():
@@ -131,6 +188,10 @@ def test_no_channel_left():
         ({"size": float("nan")}, "windows.size=nan"),
         ({"size": "long"}, "windows.size='long'"),
         ({"size": 1, "stride": 0}, "windows.stride=0"),
+        ({"size": 1, "tmin": "soon"}, "windows.tmin='soon': a number of seconds"),
+        ({"size": 1, "reject": -1.0}, "windows.reject=-1.0: a peak-to-peak value of 0 or more"),
+        ({"size": 1, "flat": {"uV": "x"}}, "windows.flat={'uV': 'x'}"),
+        ({"size": 1, "reject_labels": "blink"}, "windows.reject_labels='blink': must be a list"),
         ({"size": 1, "max_missing": 1.0}, "windows.max_missing=1.0"),
         ({"size": 1, "bad_channels": "drp"}, "did you mean 'drop'"),
         ({"size": 1, "channels": "shard"}, "windows.channels='shard': did you mean 'shared'"),
@@ -206,7 +267,7 @@ def test_references_are_recorded_and_must_agree():
 def test_every_windows_configuration_cuts(path):
     options = yaml.safe_load(path.read_text())
     assert f"windows={path.stem}" in path.read_text()
-    assert len(make_windows([rec()], **options)) >= 1
+    assert len(make_windows([events((10, 60, "a"))], **options)) >= 1
 
 
 def test_watch_in_two_second_windows():

@@ -1,58 +1,122 @@
-"""Recordings of different caps, cut to the real electrodes that they share."""
+"""The channels that all recordings of a set keep: shared electrodes, and none that is flat anywhere."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from eegdae.errors import EegdaeError
-from eegdae.recordings.channels import canonical_name, electrodes, shared_channels
-from eegdae.recordings.recording import Recording
+from eegdae.recordings.channels import canonical_name, electrodes, find_channels
+from eegdae.recordings.recording import Recording, bad_channels_of, check_alike
 
 
-def cut_to_shared(recordings: Sequence[Recording]) -> tuple[list[Recording], Counter[str]]:
-    """Keep the electrodes that every recording measured, under one name and in one order.
-
-    A channel that was interpolated in any of them is no electrode that they share: it holds nothing that the
-    others of that cap do not.
+@dataclass(frozen=True)
+class Common:
+    """What all recordings of a set keep.
 
     Parameters
     ----------
-    recordings : sequence of Recording
-        Of any caps.
+    ch_names : tuple of str or None
+        The channels, in order; None = each as it is.
+    dropped : Counter of str
+        ``"unshared channel NAME"`` and ``"interpolated channel NAME"``: recordings that had it, or had it
+        interpolated; ``"flat channel NAME"`` and ``"all-NaN channel NAME"``: recordings in which it was.
+    """
+
+    ch_names: tuple[str, ...] | None = None
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def common_channels(recordings: Iterable[Recording], *, shared: bool, drop: bool) -> Common:
+    """Find the channels that every recording keeps; one recording after the other, none is held.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        Of any caps where ``shared``, else alike.
+    shared : bool
+        Keep the electrodes that every recording measured, under their canonical names and in the order of the
+        first. A channel that was interpolated in any of them is none: it holds nothing that the others of
+        that cap do not.
+    drop : bool
+        Leave out what is flat, or was never observed, in any recording.
 
     Returns
     -------
-    recordings : list of Recording
-        With the same channels, canonical names, in the order of the first.
-    dropped : Counter of str
-        ``"unshared channel NAME"`` and ``"interpolated channel NAME"``: recordings that had it, or had it
-        interpolated.
+    Common
+        To give to `on_common`.
 
     Raises
     ------
     EegdaeError
-        Where two channels of a recording are names of one electrode, or nothing is shared.
+        Where two channels of a recording are names of one electrode, recordings differ, or nothing is left.
     """
-    caps = [electrodes(rec.ch_names, where=rec.source) for rec in recordings]
-    computed = Counter(canonical_name(name) for rec in recordings for name in rec.interpolated)
-    kept = [name for name in shared_channels([rec.ch_names for rec in recordings]) if name not in computed]
-    if not kept:
-        raise EegdaeError(
-            f"windows.channels=shared: {recordings[0].source} and the others share no channel that was "
-            f"measured in all of them; the first has {', '.join(caps[0])}; leave out what does not fit"
+    caps: list[tuple[str, ...]] = []
+    computed: Counter[str] = Counter()
+    bad: list[dict[str, str]] = []  # key of the cap -> what is wrong
+    first: Recording | None = None
+    for rec in recordings:
+        first = first or rec
+        if not shared:
+            check_alike([first, rec])
+        key_of = canonical_name if shared else str
+        caps.append(tuple(electrodes(rec.ch_names, where=rec.source)) if shared else rec.ch_names)
+        computed.update(canonical_name(name) for name in rec.interpolated)
+        bad.append(
+            {key_of(rec.ch_names[c]): what for c, what in bad_channels_of(rec).items()} if drop else {}
         )
+    if first is None:
+        return Common()
+    kept = caps[0]
     dropped: Counter[str] = Counter()
-    for name, count in Counter(name for cap in caps for name in cap).items():
-        if name in computed:
-            dropped[f"interpolated channel {name}"] = computed[name]
-        elif name not in kept:
-            dropped[f"unshared channel {name}"] = count
-    return [
-        replace(pick(rec, [cap[name] for name in kept]), ch_names=tuple(kept))
-        for rec, cap in zip(recordings, caps, strict=True)
-    ], dropped
+    if shared:
+        kept = tuple(name for name in kept if name not in computed and all(name in cap for cap in caps))
+        if not kept:
+            raise EegdaeError(
+                f"windows.channels=shared: {first.source} and the others share no channel that was "
+                f"measured in all of them; the first has {', '.join(caps[0])}; leave out what does not fit"
+            )
+        for name, count in Counter(name for cap in caps for name in cap).items():
+            if name in computed:
+                dropped[f"interpolated channel {name}"] = computed[name]
+            elif name not in kept:
+                dropped[f"unshared channel {name}"] = count
+    is_bad = {name for found in bad for name in found}
+    dropped.update(f"{what} channel {name}" for found in bad for name, what in found.items() if name in kept)
+    left = tuple(name for name in kept if name not in is_bad)
+    if not left:
+        raise EegdaeError(
+            "windows.bad_channels=drop leaves no channel: every one is flat or all-NaN in some recording"
+        )
+    return Common(left, dropped)
+
+
+def on_common(recording: Recording, common: Common) -> Recording:
+    """Cut a recording to what all of them keep.
+
+    Parameters
+    ----------
+    recording : Recording
+        One of those that `common_channels` saw.
+    common : Common
+        What it found.
+
+    Returns
+    -------
+    Recording
+        With the channels ``common.ch_names``.
+    """
+    if common.ch_names is None or common.ch_names == recording.ch_names:
+        return recording
+    places = find_channels(common.ch_names, recording.ch_names, where=recording.source)
+    picked = pick(recording, places)
+    renamed = dict(zip(picked.ch_names, common.ch_names, strict=True))
+    return replace(
+        picked,
+        ch_names=common.ch_names,
+        interpolated=tuple(renamed[name] for name in picked.interpolated),
+    )
 
 
 def pick(recording: Recording, channels: Sequence[int]) -> Recording:

@@ -31,13 +31,12 @@ from eegdae.tasks.prepare import load_windows
 from eegdae.tasks.settings import read_adaptation, read_corruption, read_head, read_objective
 from eegdae.tasks.targets import check_targets
 from eegdae.training import Schedule
-from eegdae.windows import Windows
+from eegdae.windows import HOW_TO_CUT, Windows
 
 log = logging.getLogger("eegdae")
 
 _RECORDING = ["subject", "session", "run"]
 _KEYS = ("run", "data", "windows", "adaptation", "out", "head", "optimizer", "paths", "debug")
-_HOW_TO_CUT = ("size", "stride", "max_missing", "bad_channels", "channels")
 
 
 def extract(config: Mapping[str, Any], folder: Path) -> Path:
@@ -161,9 +160,9 @@ def _how_to_cut(config: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[s
             f"windows={given!r}: must be a mapping, for example 'windows={{size: 2.0, stride: 1.0}}'"
         )
     for key in given:
-        if key not in _HOW_TO_CUT:
-            raise EegdaeError(f"windows.{key}: unknown key; {did_you_mean(str(key), _HOW_TO_CUT)}")
-    cut = {key: value for key, value in {**own, **given}.items() if key in _HOW_TO_CUT}
+        if key not in HOW_TO_CUT:
+            raise EegdaeError(f"windows.{key}: unknown key; {did_you_mean(str(key), HOW_TO_CUT)}")
+    cut = {key: value for key, value in {**own, **given}.items() if key in HOW_TO_CUT}
     if "size" not in cut:
         raise EegdaeError(
             f"run={_run_folder(config)}: its config.yaml has no windows.size; give windows='{{size: ...}}'"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eegdae.recordings import as_recording
-from eegdae.recordings.caps import cut_to_shared, pick
+from eegdae.recordings.caps import common_channels, on_common, pick
 
 
 def rec(names, seed=0, **changes):
@@ -10,6 +10,12 @@ def rec(names, seed=0, **changes):
     return as_recording(
         data, **{"sfreq": 10.0, "ch_names": names, "unit": "uV", "source": f"{seed}.edf"} | changes
     )
+
+
+def cut_to_shared(recordings):
+    # an iterator: no recording has to stay in memory
+    common = common_channels(iter(recordings), shared=True, drop=False)
+    return [on_common(recording, common) for recording in recordings], common.dropped
 
 
 def test_caps_meet_on_their_electrodes_whatever_order_and_name():
@@ -62,3 +68,23 @@ def test_caps_that_share_nothing(second, one_line):
 def test_two_names_of_one_electrode(one_line):
     message = one_line(cut_to_shared, [rec(["Fz", "T3"]), rec(["T3", "Fz", "T7"], 1)])
     assert message.startswith("1.edf: T3 and T7 are two names of one electrode")
+
+
+def test_bad_channels_go_from_every_recording_and_are_counted_where_they_are():
+    flat = rec(["Fz", "Cz", "Pz"], 1)
+    flat.data[1] = 2.0
+    common = common_channels([rec(["Fz", "Cz", "Pz"]), flat, flat], shared=False, drop=True)
+    assert common.ch_names == ("Fz", "Pz")
+    assert common.dropped == {"flat channel Cz": 2}
+    # one that is not shared is not counted as flat as well
+    common = common_channels([rec(["Fz", "Pz"]), flat], shared=True, drop=True)
+    assert common.ch_names == ("Fz", "Pz")
+    assert common.dropped == {"unshared channel Cz": 1}
+
+
+def test_recordings_that_are_not_cut_must_be_alike(one_line):
+    def common(recordings):
+        return common_channels(recordings, shared=False, drop=True)
+
+    message = one_line(common, [rec(["Fz", "Cz"]), rec(["Fz", "Oz"], 1)])
+    assert message.startswith("0.edf and 1.edf have different channels")

@@ -21,6 +21,7 @@ from eegdae.tasks.settings.network import read_network
 from eegdae.tasks.settings.objective import read_objective
 from eegdae.tasks.settings.training import read_optimizer, read_schedule
 from eegdae.tasks.targets import check_targets
+from eegdae.windows import HOW_TO_CUT
 
 _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
@@ -89,9 +90,9 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     corruption, level, level_schedule = read_corruption(config)
     scaler = one_of("scaler", config["scaler"], SCALERS)
     windows = dict(config["windows"])
-    known("windows.", windows, ("size", "stride", "max_missing", "bad_channels", "channels"))
+    known("windows.", windows, HOW_TO_CUT)
     needed("windows.", windows, ("size",))
-    for key in ("size", "stride", "max_missing"):
+    for key in ("size", "stride", "tmin", "max_missing"):
         if windows.get(key) is not None:
             number(f"windows.{key}", windows[key])
     split = dict(config["split"])
