@@ -1,0 +1,269 @@
+"""Windows on disk: written recording by recording, mapped into memory when they are read."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eegdae.cutting import Cutting, Plan, plan, take
+from eegdae.errors import EegdaeError
+from eegdae.recordings import Recording
+from eegdae.recordings.caps import Common, common_channels, on_common
+from eegdae.windows import About, Windows, class_order, none_left, with_targets
+
+SCHEMA = 1
+"""Version of the files; part of every key."""
+
+BLOCK_BYTES = 2**24
+"""Windows are copied in blocks of about this size."""
+
+_TEXT = ("subject", "session", "run", "label")
+_PLAIN = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
+
+
+def build(
+    folder: Path,
+    recordings: Callable[[], Iterator[Recording]],
+    cutting: Cutting,
+    *,
+    classes: Sequence[str] | None = None,
+    shared: bool = False,
+    drop: bool = False,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Cut recordings into windows and write them; of the recordings only one is in memory at a time.
+
+    Everything is written into a folder beside it under another name, which is renamed at the end: a build
+    that was killed leaves nothing that looks whole. What lies in ``folder`` already is left as it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store: ``x.npy``, ``mask.npy`` where an entry was not observed, ``metadata.csv``,
+        ``store.json``.
+    recordings : callable
+        Gives them one after the other, each time from the start: twice where ``shared`` or ``drop``.
+    cutting : Cutting
+        How they are cut.
+    classes : sequence of str or None
+        See `eegdae.windows.make_windows`.
+    shared, drop : bool
+        See `eegdae.recordings.caps.common_channels`.
+    about : mapping or None
+        What else ``store.json`` holds.
+
+    Raises
+    ------
+    EegdaeError
+        If there is no recording, one does not fit the others, no window is left, or the disk is full.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _Build(folder) as part:
+            _write(part, recordings, cutting, classes, shared, drop, dict(about or {}))
+    except OSError as error:
+        raise EegdaeError(
+            f"{folder.parent}: windows cannot be written: {error.strerror or error}; nothing is left of "
+            "them; make room, or set prepare.store to another folder, or to null to keep windows in memory"
+        ) from error
+
+
+def read(folder: Path) -> Windows:
+    """Open stored windows; signal and mask stay on disk until they are used.
+
+    Parameters
+    ----------
+    folder : Path
+        That `build` has written.
+
+    Returns
+    -------
+    Windows
+        ``x`` and ``mask`` are mapped into memory, copy on write: the files never change.
+
+    Raises
+    ------
+    EegdaeError
+        If a file is missing, damaged, or does not fit the others.
+    """
+    try:
+        about = json.loads((folder / "store.json").read_text())
+        if about["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {about['schema']}, not {SCHEMA}")
+        x = np.load(folder / "x.npy", mmap_mode="c")
+        mask = np.load(folder / "mask.npy", mmap_mode="c") if about["is_masked"] else None
+        metadata = pd.read_csv(
+            folder / "metadata.csv", dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=False
+        )
+        shape = tuple(about["shape"])
+        if x.shape != shape or (mask is not None and mask.shape != shape) or len(metadata) != shape[0]:
+            raise ValueError("its arrays do not fit together")
+        fields = {key: _tuples(about[key]) for key in _PLAIN}
+        positions = about["ch_pos"]
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise EegdaeError(
+            f"{folder}: cannot be read as stored windows: {' '.join(str(error).split())}; remove the "
+            "folder, and it will be built again"
+        ) from error
+    metadata[list(_TEXT)] = metadata[list(_TEXT)].astype(object)
+    order = {label: k for k, label in enumerate(fields["classes"])}
+    ch_pos = None if positions is None else np.array(positions, dtype=np.float64)
+    return Windows(x=x, mask=mask, metadata=with_targets(metadata, order), ch_pos=ch_pos, **fields)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _write(
+    part: _Build,
+    recordings: Callable[[], Iterator[Recording]],
+    cutting: Cutting,
+    classes: Sequence[str] | None,
+    shared: bool,
+    drop: bool,
+    more: dict[str, Any],
+) -> None:
+    rules = {"shared": shared, "drop": drop}
+    common = common_channels(recordings(), **rules) if shared or drop else Common()
+    about, dropped, n_recordings = About(), Counter(common.dropped), 0
+    for recording in recordings():
+        fitting = about.take(on_common(recording, common), drop=drop)
+        found = plan(fitting, cutting)
+        dropped.update(found.dropped)
+        part.append(fitting, found)
+        n_recordings += 1
+    if not n_recordings:
+        raise EegdaeError("no recordings to cut into windows")
+    if not part.n_windows:
+        raise none_left(dropped, cutting)
+    order = class_order(about.labels, classes, cutting)
+    empty = np.empty((0, 0, 0), dtype=np.float32)
+    whole = about.windows(empty, None, pd.DataFrame(), classes=tuple(order), dropped=dict(dropped))
+    part.finish(
+        {
+            **more,
+            **{key: getattr(whole, key) for key in _PLAIN},
+            "ch_pos": None if whole.ch_pos is None else whole.ch_pos.tolist(),
+            "n_recordings": n_recordings,
+        }
+    )
+
+
+class _Build:
+    """The files of a store while they are written.
+
+    Parameters
+    ----------
+    folder : Path
+        What it will be called.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".tmp-{folder.name[:16]}-"))
+        # whoever prunes sees by this that somebody is at work
+        self._lock: IO[str] = (self._part / ".lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._x = _Rows(self._part / "x.npy", np.dtype(np.float32))
+        self._mask: _Rows | None = None
+        self.n_windows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._x.close()
+        if self._mask is not None:
+            self._mask.close()
+        self._lock.close()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def append(self, recording: Recording, found: Plan) -> None:
+        """Write the windows of a recording, block by block."""
+        shape = (recording.n_chans, found.n_times)
+        step = max(1, BLOCK_BYTES // (4 * shape[0] * shape[1]))
+        if found.is_masked and self._mask is None:
+            self._mask = _Rows(self._part / "mask.npy", np.dtype(bool))
+            for first in range(0, self.n_windows, step):
+                self._mask.append(np.ones((min(step, self.n_windows - first), *shape), dtype=bool))
+        for first in range(0, len(found.starts), step):
+            n_block = min(step, len(found.starts) - first)
+            x = np.empty((n_block, *shape), dtype=np.float32)
+            mask = None if self._mask is None else np.empty(x.shape, dtype=bool)
+            take(recording, found, x, mask, first)
+            self._x.append(x)
+            if self._mask is not None and mask is not None:
+                self._mask.append(mask)
+        found.metadata.to_csv(
+            self._part / "metadata.csv",
+            mode="a",
+            header=self.n_windows == 0,
+            index=False,
+            lineterminator="\n",
+        )
+        self.n_windows += len(found.starts)
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Complete the files, bring them to the disk and give the folder its name."""
+        self._x.close()
+        if self._mask is not None:
+            self._mask.close()
+        whole = {"schema": SCHEMA, "shape": self._x.shape, "is_masked": self._mask is not None, **about}
+        (self._part / "store.json").write_text(json.dumps(whole, indent=1) + "\n")
+        for file in self._part.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        (self._part / ".lock").unlink()
+        try:
+            self._part.rename(self._folder)
+        except OSError:
+            # another process has built the same in the meantime
+            if not (self._folder / "store.json").exists():
+                raise
+
+
+class _Rows:
+    """An ``.npy`` file that grows along its first axis."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self._file = path.open("wb")
+        self._dtype = dtype
+        self.shape: tuple[int, ...] = ()
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Write rows, shape (n_rows, ...)."""
+        if not self.shape:
+            self.shape = (0, *rows.shape[1:])
+            self._header()
+        self._file.write(rows.data)
+        self.shape = (self.shape[0] + len(rows), *self.shape[1:])
+
+    def close(self) -> None:
+        """Write the number of rows into the header, which has room for it."""
+        if self._file.closed:
+            return
+        try:
+            if self.shape:
+                self._file.seek(0)
+                self._header()
+        finally:
+            self._file.close()
+
+    def _header(self) -> None:
+        about = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(self._file, {**about, "shape": self.shape})

@@ -1,0 +1,248 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eegdae.cutting import Cutting
+from eegdae.errors import EegdaeError
+from eegdae.recordings import Annotation, as_recording
+from eegdae.store import build, read
+from eegdae.windows import make_windows
+
+ROOT = Path(__file__).parents[1]
+
+
+def rec(seed, *, gaps=False, n_times=300, **changes):
+    data = np.random.default_rng(seed).normal(size=(3, n_times))
+    if gaps:
+        data[1, 40:43] = np.nan
+    return as_recording(
+        data,
+        **{
+            "sfreq": 50.0,
+            "ch_names": ["Fz", "Cz", "Pz"],
+            "unit": "uV",
+            "source": f"{seed}.edf",
+            "subject": f"0{seed}",
+            "run": "NA" if seed % 2 else "",
+            "annotations": [Annotation(0, n_times, "ab"[seed % 2])],
+        }
+        | changes,
+    )
+
+
+FIELDS = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
+
+
+def same(stored, plain):
+    assert np.array_equal(stored.x, plain.x)
+    assert stored.x.dtype == np.float32
+    assert (stored.mask is None) == (plain.mask is None)
+    if plain.mask is not None:
+        assert np.array_equal(stored.mask, plain.mask)
+    assert stored.metadata.columns.tolist() == plain.metadata.columns.tolist()
+    for column in plain.metadata:
+        assert stored.metadata[column].tolist() == plain.metadata[column].tolist(), column
+    for name in (
+        "sfreq",
+        "ch_names",
+        "units",
+        "classes",
+        "dropped",
+        "interpolated",
+        "reference",
+        "laplacian",
+    ):
+        assert getattr(stored, name) == getattr(plain, name), name
+    assert (stored.ch_pos is None) == (plain.ch_pos is None)
+    if plain.ch_pos is not None:
+        assert np.array_equal(stored.ch_pos, plain.ch_pos)
+
+
+@settings(max_examples=25, deadline=None)
+@given(gaps=st.lists(st.booleans(), min_size=1, max_size=4), stride=st.sampled_from([0.1, 0.5, 1.0]))
+def test_what_is_read_back_is_what_would_have_been_in_memory(tmp_path_factory, gaps, stride):
+    folder = tmp_path_factory.mktemp("store") / "a"
+    recordings = [rec(k, gaps=gap, ch_pos=np.eye(3)) for k, gap in enumerate(gaps)]
+    build(folder, lambda: iter(recordings), Cutting(0.5, stride, max_missing=0.5))
+    same(read(folder), make_windows(recordings, size=0.5, stride=stride, max_missing=0.5))
+    assert sorted(os.listdir(folder.parent)) == ["a"]
+
+
+def test_caps_bad_channels_and_classes(tmp_path):
+    flat = rec(1)
+    flat.data[2] = 1.0
+    recordings = [rec(0), flat, rec(2, ch_names=["Pz", "fz", "Oz"])]
+    how = {"classes": ["b", "a"]}
+    build(tmp_path / "a", lambda: iter(recordings), Cutting(1.0), shared=True, drop=True, **how)
+    plain = make_windows(recordings, size=1.0, channels="shared", bad_channels="drop", **how)
+    same(read(tmp_path / "a"), plain)
+    assert plain.ch_names == ("Fz",)
+
+
+def test_blocks_are_smaller_than_recordings(tmp_path, monkeypatch):
+    monkeypatch.setattr("eegdae.store.BLOCK_BYTES", 3 * 4 * 25 * 7)
+    recordings = [rec(0), rec(1, gaps=True), rec(2)]
+    build(tmp_path / "a", lambda: iter(recordings), Cutting(0.5, 0.02, max_missing=0.5))
+    same(read(tmp_path / "a"), make_windows(recordings, size=0.5, stride=0.02, max_missing=0.5))
+
+
+def test_signals_stay_on_disk_and_files_never_change(tmp_path):
+    build(tmp_path / "a", lambda: iter([rec(0)]), Cutting(0.5))
+    before = (tmp_path / "a/x.npy").read_bytes()
+    windows = read(tmp_path / "a")
+    assert isinstance(windows.x, np.memmap)
+    windows.x[0] = 0
+    del windows
+    assert (tmp_path / "a/x.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("recordings", "how", "words"),
+    [
+        ([], {}, "no recordings"),
+        ([rec(0), rec(1, sfreq=100.0)], {}, "0.edf and 1.edf have different sampling rates"),
+        ([rec(0)], {"classes": ["x"]}, "0.edf: label 'a' is not among the classes"),
+        ([rec(0, n_times=10)], {}, "0.edf: the longest trial lasts 0.2 s"),
+    ],
+)
+def test_a_build_that_fails_leaves_nothing(tmp_path, recordings, how, words):
+    with pytest.raises(EegdaeError, match=words):
+        build(tmp_path / "a", lambda: iter(recordings), Cutting(0.5), **how)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path):
+    def stopped():
+        yield rec(0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "a", stopped, Cutting(0.5))
+    assert os.listdir(tmp_path) == []
+
+
+def test_who_comes_second_leaves_the_first(tmp_path):
+    def slow():
+        build(tmp_path / "a", lambda: iter([rec(0)]), Cutting(0.5))
+        yield rec(0)
+
+    build(tmp_path / "a", slow, Cutting(0.5))
+    same(read(tmp_path / "a"), make_windows([rec(0)], size=0.5))
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def damage(folder, name):
+    file = folder / name
+    if name == "store.json":
+        about = json.loads(file.read_text())
+        file.write_text(json.dumps({**about, "schema": 0}))
+    else:
+        file.write_bytes(file.read_bytes()[:-30])
+
+
+@pytest.mark.parametrize("name", ["x.npy", "mask.npy", "metadata.csv", "store.json"])
+@pytest.mark.parametrize("how", ["cut", "gone", "empty"])
+def test_damaged_stores_are_refused_in_one_line(tmp_path, name, how):
+    build(tmp_path / "a", lambda: iter([rec(0, gaps=True)]), Cutting(0.5, max_missing=0.5))
+    if how == "cut":
+        damage(tmp_path / "a", name)
+    elif how == "gone":
+        (tmp_path / "a" / name).unlink()
+    else:
+        (tmp_path / "a" / name).write_bytes(b"")
+    with pytest.raises(EegdaeError, match="cannot be read as stored windows") as caught:
+        read(tmp_path / "a")
+    assert "\n" not in str(caught.value)
+
+
+BIG = """
+import sys
+import numpy as np
+from pathlib import Path
+import resource
+from eegdae.cutting import Cutting
+from eegdae.recordings import as_recording
+from eegdae.store import build, read
+
+n_gb, limit = float(sys.argv[2]), int(sys.argv[3])
+import torch  # what a command has loaded by then
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+def recordings():
+    # 10 recordings whose windows overlap by nine tenths
+    n_times = int(n_gb * 1e9 / 10 / 10 / 4 / 8)
+    for seed in range(10):
+        data = np.random.default_rng(seed).standard_normal((8, n_times), dtype=np.float32)
+        yield as_recording(data, sfreq=100.0, ch_names=list("abcdefgh"), source=str(seed), subject=str(seed))
+
+folder = Path(sys.argv[1])
+build(folder, recordings, Cutting(10.0, 1.0))
+print(sum(file.stat().st_size for file in folder.iterdir()))
+"""
+
+
+def test_memory_does_not_grow_with_the_set(tmp_path):
+    """2 GB of windows are built by a process that may have 1 GiB of memory of its own."""
+    assert int(built(tmp_path, 2.0, 2**30)) > 1.9e9
+    x = np.load(tmp_path / "a/x.npy", mmap_mode="r")
+    last = np.random.default_rng(9).standard_normal((8, 625_000), dtype=np.float32)
+    n_each = (625_000 - 1000) // 100 + 1
+    assert x.shape == (10 * n_each, 8, 1000)
+    assert np.array_equal(x[-n_each + 7], last[:, 700:1700])
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_large_set(tmp_path):
+    assert int(built(tmp_path, 20.0, 2**30)) > 19e9
+
+
+def built(tmp_path, n_gb, limit):
+    done = subprocess.run(
+        [sys.executable, "-c", BIG, str(tmp_path / "a"), str(n_gb), str(limit)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from pathlib import Path
+from eegdae.cutting import Cutting
+from eegdae.errors import EegdaeError
+from eegdae.recordings import as_recording
+from eegdae.store import build
+
+# what a full disk says, but for the word
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+one = as_recording(np.random.default_rng(0).normal(size=(3, 50_000)), sfreq=50.0, ch_names=list("abc"))
+try:
+    build(Path(sys.argv[1]), lambda: iter([one]), Cutting(1.0))
+except EegdaeError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "a")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert "windows cannot be written: File too large; nothing is left of them" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert os.listdir(tmp_path) == []
