@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -20,8 +22,9 @@ from numpy.typing import NDArray
 from eegdae.cutting import Cutting, Plan, plan, take
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Recording
-from eegdae.recordings.caps import Common, common_channels, on_common
+from eegdae.recordings.caps import Common, common_channels, digest, on_common
 from eegdae.windows import About, Windows, class_order, none_left, with_targets
+from eegdae.workers import Workers
 
 SCHEMA = 1
 """Version of the files; part of every key."""
@@ -35,13 +38,15 @@ _PLAIN = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "r
 
 def build(
     folder: Path,
-    recordings: Callable[[], Iterator[Recording]],
+    items: Sequence[Any],
+    load: Callable[[Any], Iterable[Recording]],
     cutting: Cutting,
     *,
     classes: Sequence[str] | None = None,
     shared: bool = False,
     drop: bool = False,
     about: Mapping[str, Any] | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Cut recordings into windows and write them; of the recordings only one is in memory at a time.
 
@@ -53,8 +58,11 @@ def build(
     folder : Path
         Of the store: ``x.npy``, ``mask.npy`` where an entry was not observed, ``metadata.csv``,
         ``store.json``.
-    recordings : callable
-        Gives them one after the other, each time from the start: twice where ``shared`` or ``drop``.
+    items : sequence
+        What recordings are in, such as files.
+    load : callable
+        ``load(item)`` gives the recordings of one of them, one after the other; it is called twice where
+        ``shared`` or ``drop``.
     cutting : Cutting
         How they are cut.
     classes : sequence of str or None
@@ -63,16 +71,24 @@ def build(
         See `eegdae.recordings.caps.common_channels`.
     about : mapping or None
         What else ``store.json`` holds.
+    workers : Workers or None
+        Who reads and cuts the items; None = this process.
 
     Raises
     ------
     EegdaeError
         If there is no recording, one does not fit the others, no window is left, or the disk is full.
     """
+    workers = workers or Workers()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _Build(folder) as part:
-            _write(part, recordings, cutting, classes, shared, drop, dict(about or {}))
+            common = Common()
+            if shared or drop:
+                found = (one for each in workers.map(_Digests(load), items) for one in each)
+                common = common_channels(found, shared=shared, drop=drop)
+            cut = _Cut(load, cutting, common, None if workers.n_jobs == 1 else part.path)
+            _write(part, workers.map(cut, items), cutting, classes, common, drop, dict(about or {}))
     except OSError as error:
         raise EegdaeError(
             f"{folder.parent}: windows cannot be written: {error.strerror or error}; nothing is left of "
@@ -127,24 +143,70 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+@dataclass(frozen=True)
+class _Digests:
+    """Read an item and keep of its recordings what is compared."""
+
+    load: Callable[[Any], Iterable[Recording]]
+
+    def __call__(self, item: Any) -> Iterator[Recording]:
+        return map(digest, self.load(item))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Read an item, and cut it; into files where another process reads them."""
+
+    load: Callable[[Any], Iterable[Recording]]
+    cutting: Cutting
+    common: Common
+    folder: Path | None
+
+    def __call__(self, item: Any) -> Iterator[tuple[Recording, Plan, Path | None]]:
+        for recording in self.load(item):
+            fitting = on_common(recording, self.common)
+            found = plan(fitting, self.cutting)
+            if self.folder is None:
+                yield fitting, found, None
+                continue
+            piece = Path(tempfile.mkdtemp(dir=self.folder, prefix="piece-"))
+            with (piece / "x").open("wb") as x, (piece / "mask").open("wb") as seen:
+                for block, mask in _blocks(fitting, found, is_masked=found.is_masked):
+                    x.write(block.data)
+                    if mask is not None:
+                        seen.write(mask.data)
+            yield digest(fitting), found, piece
+
+
+def _blocks(
+    recording: Recording, found: Plan, *, is_masked: bool
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
+    """Give the windows of a recording, some at a time, shape (n_block, n_chans, n_times)."""
+    shape = (recording.n_chans, found.n_times)
+    step = max(1, BLOCK_BYTES // (4 * shape[0] * shape[1]))
+    for first in range(0, len(found.starts), step):
+        x = np.empty((min(step, len(found.starts) - first), *shape), dtype=np.float32)
+        mask = np.empty(x.shape, dtype=bool) if is_masked else None
+        take(recording, found, x, mask, first)
+        yield x, mask
+
+
 def _write(
     part: _Build,
-    recordings: Callable[[], Iterator[Recording]],
+    pieces: Iterable[Iterable[tuple[Recording, Plan, Path | None]]],
     cutting: Cutting,
     classes: Sequence[str] | None,
-    shared: bool,
+    common: Common,
     drop: bool,
     more: dict[str, Any],
 ) -> None:
-    rules = {"shared": shared, "drop": drop}
-    common = common_channels(recordings(), **rules) if shared or drop else Common()
     about, dropped, n_recordings = About(), Counter(common.dropped), 0
-    for recording in recordings():
-        fitting = about.take(on_common(recording, common), drop=drop)
-        found = plan(fitting, cutting)
-        dropped.update(found.dropped)
-        part.append(fitting, found)
-        n_recordings += 1
+    for each in pieces:
+        for recording, found, piece in each:
+            about.take(recording, drop=drop)
+            dropped.update(found.dropped)
+            part.append(recording, found, piece)
+            n_recordings += 1
     if not n_recordings:
         raise EegdaeError("no recordings to cut into windows")
     if not part.n_windows:
@@ -173,11 +235,11 @@ class _Build:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".tmp-{folder.name[:16]}-"))
+        self.path = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".tmp-{folder.name[:16]}-"))
         # whoever prunes sees by this that somebody is at work
-        self._lock: IO[str] = (self._part / ".lock").open("w")
+        self._lock: IO[str] = (self.path / ".lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._x = _Rows(self._part / "x.npy", np.dtype(np.float32))
+        self._x = _Rows(self.path / "x.npy", np.dtype(np.float32))
         self._mask: _Rows | None = None
         self.n_windows = 0
 
@@ -191,31 +253,28 @@ class _Build:
         if self._mask is not None:
             self._mask.close()
         self._lock.close()
-        shutil.rmtree(self._part, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
 
-    def append(self, recording: Recording, found: Plan) -> None:
-        """Write the windows of a recording, block by block."""
+    def append(self, recording: Recording, found: Plan, piece: Path | None) -> None:
+        """Write the windows of a recording, or take over those that another process has written."""
         shape = (recording.n_chans, found.n_times)
-        step = max(1, BLOCK_BYTES // (4 * shape[0] * shape[1]))
         if found.is_masked and self._mask is None:
-            self._mask = _Rows(self._part / "mask.npy", np.dtype(bool))
-            for first in range(0, self.n_windows, step):
-                self._mask.append(np.ones((min(step, self.n_windows - first), *shape), dtype=bool))
-        for first in range(0, len(found.starts), step):
-            n_block = min(step, len(found.starts) - first)
-            x = np.empty((n_block, *shape), dtype=np.float32)
-            mask = None if self._mask is None else np.empty(x.shape, dtype=bool)
-            take(recording, found, x, mask, first)
-            self._x.append(x)
-            if self._mask is not None and mask is not None:
-                self._mask.append(mask)
-        found.metadata.to_csv(
-            self._part / "metadata.csv",
-            mode="a",
-            header=self.n_windows == 0,
-            index=False,
-            lineterminator="\n",
-        )
+            self._mask = _Rows(self.path / "mask.npy", np.dtype(bool))
+            self._mask.fill(self.n_windows, shape)
+        if piece is None:
+            for x, mask in _blocks(recording, found, is_masked=self._mask is not None):
+                self._x.append(x)
+                if self._mask is not None and mask is not None:
+                    self._mask.append(mask)
+        else:
+            self._x.take_over(piece / "x", (len(found.starts), *shape))
+            if self._mask is not None and found.is_masked:
+                self._mask.take_over(piece / "mask", (len(found.starts), *shape))
+            elif self._mask is not None:
+                self._mask.fill(len(found.starts), shape)
+            shutil.rmtree(piece)
+        file, is_first = self.path / "metadata.csv", self.n_windows == 0
+        found.metadata.to_csv(file, mode="a", header=is_first, index=False, lineterminator="\n")
         self.n_windows += len(found.starts)
 
     def finish(self, about: Mapping[str, Any]) -> None:
@@ -224,13 +283,15 @@ class _Build:
         if self._mask is not None:
             self._mask.close()
         whole = {"schema": SCHEMA, "shape": self._x.shape, "is_masked": self._mask is not None, **about}
-        (self._part / "store.json").write_text(json.dumps(whole, indent=1) + "\n")
-        for file in self._part.iterdir():
+        for left in self.path.glob("piece-*"):  # of a process that was killed, whose work another has done
+            shutil.rmtree(left)
+        (self.path / "store.json").write_text(json.dumps(whole, indent=1) + "\n")
+        for file in self.path.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-        (self._part / ".lock").unlink()
+        (self.path / ".lock").unlink()
         try:
-            self._part.rename(self._folder)
+            self.path.rename(self._folder)
         except OSError:
             # another process has built the same in the meantime
             if not (self._folder / "store.json").exists():
@@ -247,11 +308,26 @@ class _Rows:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Write rows, shape (n_rows, ...)."""
-        if not self.shape:
-            self.shape = (0, *rows.shape[1:])
-            self._header()
+        self._grow(rows.shape)
         self._file.write(rows.data)
-        self.shape = (self.shape[0] + len(rows), *self.shape[1:])
+
+    def take_over(self, file: Path, shape: tuple[int, ...]) -> None:
+        """Write rows that lie in a file as bare numbers."""
+        self._grow(shape)
+        with file.open("rb") as rows:
+            shutil.copyfileobj(rows, self._file, BLOCK_BYTES)
+
+    def fill(self, n_rows: int, shape: tuple[int, ...]) -> None:
+        """Write rows of ones, ``shape`` each."""
+        step = max(1, BLOCK_BYTES // math.prod(shape))
+        for first in range(0, n_rows, step):
+            self.append(np.ones((min(step, n_rows - first), *shape), dtype=self._dtype))
+
+    def _grow(self, shape: tuple[int, ...]) -> None:
+        if not self.shape:
+            self.shape = (0, *shape[1:])
+            self._header()
+        self.shape = (self.shape[0] + shape[0], *self.shape[1:])
 
     def close(self) -> None:
         """Write the number of rows into the header, which has room for it."""

@@ -14,6 +14,7 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings import Annotation, as_recording
 from eegdae.store import build, read
 from eegdae.windows import make_windows
+from eegdae.workers import Workers
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,6 +39,11 @@ def rec(seed, *, gaps=False, n_times=300, **changes):
 
 
 FIELDS = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
+
+
+def one(recording):
+    """Load an item that is a recording."""
+    return [recording]
 
 
 def same(stored, plain):
@@ -70,7 +76,7 @@ def same(stored, plain):
 def test_what_is_read_back_is_what_would_have_been_in_memory(tmp_path_factory, gaps, stride):
     folder = tmp_path_factory.mktemp("store") / "a"
     recordings = [rec(k, gaps=gap, ch_pos=np.eye(3)) for k, gap in enumerate(gaps)]
-    build(folder, lambda: iter(recordings), Cutting(0.5, stride, max_missing=0.5))
+    build(folder, recordings, one, Cutting(0.5, stride, max_missing=0.5))
     same(read(folder), make_windows(recordings, size=0.5, stride=stride, max_missing=0.5))
     assert sorted(os.listdir(folder.parent)) == ["a"]
 
@@ -80,7 +86,7 @@ def test_caps_bad_channels_and_classes(tmp_path):
     flat.data[2] = 1.0
     recordings = [rec(0), flat, rec(2, ch_names=["Pz", "fz", "Oz"])]
     how = {"classes": ["b", "a"]}
-    build(tmp_path / "a", lambda: iter(recordings), Cutting(1.0), shared=True, drop=True, **how)
+    build(tmp_path / "a", recordings, one, Cutting(1.0), shared=True, drop=True, **how)
     plain = make_windows(recordings, size=1.0, channels="shared", bad_channels="drop", **how)
     same(read(tmp_path / "a"), plain)
     assert plain.ch_names == ("Fz",)
@@ -89,12 +95,36 @@ def test_caps_bad_channels_and_classes(tmp_path):
 def test_blocks_are_smaller_than_recordings(tmp_path, monkeypatch):
     monkeypatch.setattr("eegdae.store.BLOCK_BYTES", 3 * 4 * 25 * 7)
     recordings = [rec(0), rec(1, gaps=True), rec(2)]
-    build(tmp_path / "a", lambda: iter(recordings), Cutting(0.5, 0.02, max_missing=0.5))
+    build(tmp_path / "a", recordings, one, Cutting(0.5, 0.02, max_missing=0.5))
     same(read(tmp_path / "a"), make_windows(recordings, size=0.5, stride=0.02, max_missing=0.5))
 
 
+@pytest.mark.parametrize("drop", [False, True])
+def test_processes_build_what_one_builds(tmp_path, drop):
+    recordings = [rec(0), rec(1, gaps=True), rec(2), rec(3)]
+    how = {"shared": drop, "drop": drop}
+    for n_jobs in (1, 2):
+        folder = tmp_path / str(n_jobs)
+        cutting = Cutting(0.5, 0.1, max_missing=0.5)
+        build(folder, recordings, one, cutting, workers=Workers(n_jobs), **how)
+    names = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert names == ["mask.npy", "metadata.csv", "store.json", "x.npy"]
+    assert sorted(path.name for path in (tmp_path / "2").iterdir()) == names
+    for name in names:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_an_error_in_a_process_is_the_same_line(tmp_path):
+    flat = rec(1)
+    flat.data[2] = 1.0
+    for n_jobs in (1, 2):
+        with pytest.raises(EegdaeError, match=r"1.edf: channel Pz is flat"):
+            build(tmp_path / "a", [rec(0), flat], one, Cutting(0.5), workers=Workers(n_jobs))
+        assert os.listdir(tmp_path) == []
+
+
 def test_signals_stay_on_disk_and_files_never_change(tmp_path):
-    build(tmp_path / "a", lambda: iter([rec(0)]), Cutting(0.5))
+    build(tmp_path / "a", [rec(0)], one, Cutting(0.5))
     before = (tmp_path / "a/x.npy").read_bytes()
     windows = read(tmp_path / "a")
     assert isinstance(windows.x, np.memmap)
@@ -114,26 +144,26 @@ def test_signals_stay_on_disk_and_files_never_change(tmp_path):
 )
 def test_a_build_that_fails_leaves_nothing(tmp_path, recordings, how, words):
     with pytest.raises(EegdaeError, match=words):
-        build(tmp_path / "a", lambda: iter(recordings), Cutting(0.5), **how)
+        build(tmp_path / "a", recordings, one, Cutting(0.5), **how)
     assert os.listdir(tmp_path) == []
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path):
-    def stopped():
+    def stopped(number):
         yield rec(0)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "a", stopped, Cutting(0.5))
+        build(tmp_path / "a", [0], stopped, Cutting(0.5))
     assert os.listdir(tmp_path) == []
 
 
 def test_who_comes_second_leaves_the_first(tmp_path):
-    def slow():
-        build(tmp_path / "a", lambda: iter([rec(0)]), Cutting(0.5))
+    def slow(number):
+        build(tmp_path / "a", [rec(0)], one, Cutting(0.5))
         yield rec(0)
 
-    build(tmp_path / "a", slow, Cutting(0.5))
+    build(tmp_path / "a", [0], slow, Cutting(0.5))
     same(read(tmp_path / "a"), make_windows([rec(0)], size=0.5))
     assert os.listdir(tmp_path) == ["a"]
 
@@ -150,7 +180,7 @@ def damage(folder, name):
 @pytest.mark.parametrize("name", ["x.npy", "mask.npy", "metadata.csv", "store.json"])
 @pytest.mark.parametrize("how", ["cut", "gone", "empty"])
 def test_damaged_stores_are_refused_in_one_line(tmp_path, name, how):
-    build(tmp_path / "a", lambda: iter([rec(0, gaps=True)]), Cutting(0.5, max_missing=0.5))
+    build(tmp_path / "a", [rec(0, gaps=True)], one, Cutting(0.5, max_missing=0.5))
     if how == "cut":
         damage(tmp_path / "a", name)
     elif how == "gone":
@@ -175,15 +205,14 @@ n_gb, limit = float(sys.argv[2]), int(sys.argv[3])
 import torch  # what a command has loaded by then
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
-def recordings():
+def load(seed):
     # 10 recordings whose windows overlap by nine tenths
     n_times = int(n_gb * 1e9 / 10 / 10 / 4 / 8)
-    for seed in range(10):
-        data = np.random.default_rng(seed).standard_normal((8, n_times), dtype=np.float32)
-        yield as_recording(data, sfreq=100.0, ch_names=list("abcdefgh"), source=str(seed), subject=str(seed))
+    data = np.random.default_rng(seed).standard_normal((8, n_times), dtype=np.float32)
+    yield as_recording(data, sfreq=100.0, ch_names=list("abcdefgh"), source=str(seed), subject=str(seed))
 
 folder = Path(sys.argv[1])
-build(folder, recordings, Cutting(10.0, 1.0))
+build(folder, range(10), load, Cutting(10.0, 1.0))
 print(sum(file.stat().st_size for file in folder.iterdir()))
 """
 
@@ -229,7 +258,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 one = as_recording(np.random.default_rng(0).normal(size=(3, 50_000)), sfreq=50.0, ch_names=list("abc"))
 try:
-    build(Path(sys.argv[1]), lambda: iter([one]), Cutting(1.0))
+    build(Path(sys.argv[1]), [one], lambda item: [item], Cutting(1.0))
 except EegdaeError as error:
     print(error)
 """

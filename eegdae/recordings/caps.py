@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from eegdae.errors import EegdaeError
 from eegdae.recordings.channels import canonical_name, electrodes, find_channels
 from eegdae.recordings.recording import Recording, bad_channels_of, check_alike
@@ -117,6 +119,29 @@ def on_common(recording: Recording, common: Common) -> Recording:
         ch_names=common.ch_names,
         interpolated=tuple(renamed[name] for name in picked.interpolated),
     )
+
+
+def digest(recording: Recording) -> Recording:
+    """Keep of a recording what it is compared by: everything but its samples.
+
+    Parameters
+    ----------
+    recording : Recording
+        Any recording.
+
+    Returns
+    -------
+    Recording
+        With two samples a channel, of which `bad_channels_of` says what it says of all; its annotations are
+        those of the whole.
+    """
+    bad = bad_channels_of(recording)
+    data = np.tile(np.array([0, 1], dtype=np.float32), (recording.n_chans, 1))
+    mask = np.ones(data.shape, dtype=bool)
+    for chan, what in bad.items():
+        data[chan] = 0.0
+        mask[chan] = what != "all-NaN"
+    return replace(recording, data=data, mask=None if mask.all() else mask)
 
 
 def pick(recording: Recording, channels: Sequence[int]) -> Recording:

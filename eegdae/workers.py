@@ -1,0 +1,127 @@
+"""Who does work that falls into parts: this process, several of this machine, or a cluster that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from eegdae.errors import EegdaeError, did_you_mean
+
+BACKENDS = ("loky", "dask", "ray")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Processes that joblib hands the parts to.
+
+    Parameters
+    ----------
+    n_jobs : int
+        How many parts are worked on at a time; 1 = one after the other in this process; -1 = one a core, or
+        as many as the cluster has.
+    backend : str
+        ``loky``: processes of this machine; ``dask``, ``ray``: the workers of a cluster, which must see the
+        same files.
+    address : str or None
+        Of the cluster; None = the one that Dask or Ray is configured for (``DASK_SCHEDULER_ADDRESS``,
+        ``RAY_ADDRESS``).
+
+    Raises
+    ------
+    EegdaeError
+        If an option makes no sense.
+    """
+
+    n_jobs: int = 1
+    backend: str = "loky"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        n = self.n_jobs
+        if isinstance(n, bool) or not isinstance(n, int) or (n < 1 and n != -1):
+            raise EegdaeError(f"prepare.n_jobs={n!r}: must be a whole number, 1 or more, or -1")
+        if self.backend not in BACKENDS:
+            raise EegdaeError(
+                f"prepare.backend={self.backend!r}: {did_you_mean(str(self.backend), BACKENDS)}"
+            )
+
+    def map(
+        self, work: Callable[[Item], Iterable[Result]], items: Sequence[Item]
+    ) -> Iterator[Iterable[Result]]:
+        """Do the work on every item.
+
+        Parameters
+        ----------
+        work : callable
+            ``work(item)`` gives results; it, the items and the results can be pickled unless ``n_jobs`` is 1.
+        items : sequence
+            The parts.
+
+        Yields
+        ------
+        iterable
+            The results of one item, in the order of the items; without processes they come one by one.
+
+        Raises
+        ------
+        EegdaeError
+            As the work does, or if the package or the cluster is not there.
+        """
+        if self.n_jobs == 1:
+            yield from map(work, items)
+            return
+        from joblib import Parallel, delayed, parallel_config
+
+        with self._cluster(), parallel_config(backend=self.backend, n_jobs=self.n_jobs):
+            # results of Ray come all at once
+            as_they_come = {} if self.backend == "ray" else {"return_as": "generator"}
+            yield from Parallel(**as_they_come)(delayed(_listed)(work, item) for item in items)
+
+    def _cluster(self) -> AbstractContextManager[Any]:
+        if self.backend == "loky":
+            return nullcontext()
+        try:
+            return _dask(self.address) if self.backend == "dask" else _ray(self.address)
+        except ImportError as error:
+            package = {"dask": "'eegdae[dask]'", "ray": "ray"}[self.backend]
+            raise EegdaeError(
+                f"prepare.backend={self.backend}: {error.name} is not installed; pip install {package}"
+            ) from error
+
+
+def _listed(work: Callable[[Item], Iterable[Result]], item: Item) -> list[Result]:
+    return list(work(item))
+
+
+def _dask(address: str | None) -> AbstractContextManager[Any]:
+    import dask
+    from distributed import Client
+
+    found = address or dask.config.get("scheduler-address", None)
+    if found is None:
+        raise EegdaeError(
+            "prepare.backend=dask: no cluster; give prepare.address=tcp://HOST:8786, or set "
+            "DASK_SCHEDULER_ADDRESS"
+        )
+    try:
+        client: AbstractContextManager[Any] = Client(found, timeout=20)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise EegdaeError(f"prepare.address={found}: no Dask scheduler answers: {error}") from error
+    return client
+
+
+def _ray(address: str | None) -> AbstractContextManager[Any]:
+    import ray
+    from ray.util.joblib import register_ray
+
+    try:
+        ray.init(address=address or "auto", ignore_reinit_error=True)
+    except ConnectionError as error:
+        raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {error}") from error
+    register_ray()
+    return nullcontext()
