@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Annotation, Recording
 
+TEXT = ("subject", "session", "run", "label")
+"""Columns of text in the metadata of windows."""
+
 _BLOCK_BYTES = 2**24
 """Windows are looked at in blocks of this size."""
 
@@ -179,9 +182,9 @@ def plan(recording: Recording, cutting: Cutting) -> Plan:
             "trial": number,
             "i_start": starts,
             "i_stop": starts + n_times,
-            "label": np.array([trials[k].label for k in number], dtype=object),
+            "label": [trials[k].label for k in number],
         }
-    )
+    ).astype(dict.fromkeys(TEXT, "str"))
     return Plan(starts, n_times, metadata, bool(missing[is_kept].any()), dropped)
 
 

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eegdae.cutting import Cutting, Plan, plan, take
+from eegdae.cutting import TEXT, Cutting, Plan, plan, take
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Recording
 from eegdae.recordings.caps import Common, common_channels, digest, on_common
@@ -32,7 +33,6 @@ SCHEMA = 1
 BLOCK_BYTES = 2**24
 """Windows are copied in blocks of about this size."""
 
-_TEXT = ("subject", "session", "run", "label")
 _PLAIN = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
 
 
@@ -121,7 +121,7 @@ def read(folder: Path) -> Windows:
         x = np.load(folder / "x.npy", mmap_mode="c")
         mask = np.load(folder / "mask.npy", mmap_mode="c") if about["is_masked"] else None
         metadata = pd.read_csv(
-            folder / "metadata.csv", dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=False
+            folder / "metadata.csv", dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False
         )
         shape = tuple(about["shape"])
         if x.shape != shape or (mask is not None and mask.shape != shape) or len(metadata) != shape[0]:
@@ -133,10 +133,74 @@ def read(folder: Path) -> Windows:
             f"{folder}: cannot be read as stored windows: {' '.join(str(error).split())}; remove the "
             "folder, and it will be built again"
         ) from error
-    metadata[list(_TEXT)] = metadata[list(_TEXT)].astype(object)
     order = {label: k for k, label in enumerate(fields["classes"])}
     ch_pos = None if positions is None else np.array(positions, dtype=np.float64)
     return Windows(x=x, mask=mask, metadata=with_targets(metadata, order), ch_pos=ch_pos, **fields)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lies in the folder of all stores.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store, or what a build left behind.
+    n_bytes : int
+        On the disk.
+    used : float
+        When it was used last, seconds since the epoch.
+    about : mapping or None
+        What ``store.json`` holds; None = nobody can use it: a build was killed, a file is damaged, or another
+        version of the package wrote it.
+    is_held : bool
+        A process is building it.
+    """
+
+    folder: Path
+    n_bytes: int
+    used: float
+    about: Mapping[str, Any] | None
+    is_held: bool = False
+
+
+def entries(root: Path) -> list[Entry]:
+    """List the stores in a folder, and what killed builds left there.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all stores; may be missing.
+
+    Returns
+    -------
+    list of Entry
+        The one that was used last comes first.
+    """
+    folders = [f for f in (root.iterdir() if root.is_dir() else ()) if f.is_dir()]
+    return sorted(map(_entry, folders), key=lambda entry: -entry.used)
+
+
+def _entry(folder: Path) -> Entry:
+    n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    about: Mapping[str, Any] | None = None
+    if not folder.name.startswith(".tmp-"):
+        with suppress(EegdaeError):
+            read(folder)
+            about = json.loads((folder / "store.json").read_text())
+    return Entry(folder, n_bytes, folder.stat().st_mtime, about, is_held=_is_held(folder))
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process is at work in the folder of an unfinished build."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _tuples(value: Any) -> Any:

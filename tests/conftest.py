@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 
 import pytest
 
 from eegdae.cli import main
+
+# what is downloaded, compiled or prepared is kept for these tests alone, not among what the user keeps
+_CACHE = tempfile.mkdtemp(prefix="eegdae-tests-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+os.environ["XDG_CACHE_HOME"] = _CACHE
 
 TINY = (
     "experiment=watch_raw",

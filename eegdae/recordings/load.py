@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,82 @@ _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Reads one file of a data configuration at a time; another process can be handed it.
+
+    Parameters
+    ----------
+    cfg : mapping
+        What a file of ``conf/data`` holds, as plain Python; the keys are explained there.
+
+    Raises
+    ------
+    EegdaeError
+        If a key does not fit: names it.
+    """
+
+    cfg: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        source = source_of(self.cfg)
+        for key in self.cfg:
+            if key not in _COMMON and key not in source.keys:
+                raise EegdaeError(
+                    f"data.{key}: unknown key; {did_you_mean(str(key), (*_COMMON, *source.keys))}"
+                )
+        _check_types(self.cfg)
+        check_prepare(self.cfg.get("prepare"))
+        _check_labels(self.cfg.get("labels"))
+        _as_regex(self.cfg.get("pattern"))
+        electrodes(self.cfg.get("interpolated") or (), where="data.interpolated")
+
+    def files(self) -> list[Path]:
+        """Find the files; download them where they are not here and can be had.
+
+        Returns
+        -------
+        list of Path
+            At least one.
+
+        Raises
+        ------
+        EegdaeError
+            If one is missing.
+        """
+        return locate(self.cfg, source_of(self.cfg).extensions)
+
+    def __call__(self, path: Path) -> Iterator[Recording]:
+        """Read the recordings of a file, one after the other.
+
+        Parameters
+        ----------
+        path : Path
+            One of `files`.
+
+        Yields
+        ------
+        Recording
+            Prepared and labelled.
+
+        Raises
+        ------
+        EegdaeError
+            If the file or a channel does not fit: names it.
+        """
+        cfg = self.cfg
+        options = check_prepare(cfg.get("prepare"))
+        labels = _check_labels(cfg.get("labels"))
+        wanted = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
+        check_intact(path)
+        about = _about(path, _as_regex(cfg.get("pattern")), cfg)
+        for rec in source_of(cfg).read(path, cfg):
+            ready = prepare(rec, **options) if options else rec
+            named = _labelled(_with(ready, about), labels)
+            computed = tuple(name for name in named.ch_names if canonical_name(name) in wanted)
+            yield replace(named, interpolated=computed)
+
+
 def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     """Read every recording that a data configuration names.
 
@@ -73,22 +149,34 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     EegdaeError
         If a key, a file or a channel does not fit: names it.
     """
-    source = source_of(cfg)
-    for key in cfg:
-        if key not in _COMMON and key not in source.keys:
-            raise EegdaeError(f"data.{key}: unknown key; {did_you_mean(str(key), (*_COMMON, *source.keys))}")
-    _check_types(cfg)
-    options = check_prepare(cfg.get("prepare"))
-    labels = _check_labels(cfg.get("labels"))
-    pattern = _as_regex(cfg.get("pattern"))
-    recordings = []
-    for path in locate(cfg, source.extensions):
-        check_intact(path)
-        about = _about(path, pattern, cfg)
-        for rec in source.read(path, cfg):
-            ready = prepare(rec, **options) if options else rec
-            recordings.append(_labelled(_with(ready, about), labels))
-    return _marked(recordings, cfg.get("interpolated") or ())
+    reader = Reader(cfg)
+    recordings = [rec for path in reader.files() for rec in reader(path)]
+    check_interpolated(cfg, [name for rec in recordings for name in rec.ch_names])
+    return recordings
+
+
+def check_interpolated(cfg: Mapping[str, Any], ch_names: Iterable[str]) -> None:
+    """Refuse a channel of ``interpolated`` that no cap has; some may lack it.
+
+    Parameters
+    ----------
+    cfg : mapping
+        A data configuration.
+    ch_names : iterable of str
+        The channels of all recordings.
+
+    Raises
+    ------
+    EegdaeError
+        Names the channel and the nearest that there is.
+    """
+    wanted = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
+    there = {canonical_name(name): name for name in ch_names}
+    for name, place in wanted.items():
+        if name not in there:
+            asked = (cfg.get("interpolated") or ())[place]
+            hint = did_you_mean(asked, there.values())
+            raise EegdaeError(f"data.interpolated: {asked!r} is not a channel; {hint}")
 
 
 def read_recordings(
@@ -212,20 +300,6 @@ def _with(rec: Recording, about: Mapping[str, str]) -> Recording:
         session=about.get("session", rec.session),
         run=about.get("run", rec.run),
     )
-
-
-def _marked(recordings: list[Recording], interpolated: Sequence[str]) -> list[Recording]:
-    """Mark the channels that were computed from others; a name may be missing on some caps, not on all."""
-    wanted = electrodes(interpolated, where="data.interpolated")
-    there = {canonical_name(name): name for rec in recordings for name in rec.ch_names}
-    for name, place in wanted.items():
-        if name not in there:
-            hint = did_you_mean(interpolated[place], there.values())
-            raise EegdaeError(f"data.interpolated: {interpolated[place]!r} is not a channel; {hint}")
-    return [
-        replace(rec, interpolated=tuple(name for name in rec.ch_names if canonical_name(name) in wanted))
-        for rec in recordings
-    ]
 
 
 def _check_labels(labels: object) -> Mapping[str, Any] | None:

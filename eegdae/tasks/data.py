@@ -1,8 +1,10 @@
-"""``eegdae data``: which sets there are and where they lie; getting one."""
+"""``eegdae data``: which sets there are and where they lie; getting one; the windows that are kept."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ from omegaconf import OmegaConf
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import cache_dir, get
+from eegdae.store import Entry, entries
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
-USAGE = "usage: eegdae data list | eegdae data get NAME"
-_WORDS = ("list", "get")
+USAGE = "usage: eegdae data list | get NAME | cache | cache prune [all | KEY ...]"
+_WORDS = ("list", "get", "cache")
 
 
 def data_command(args: Sequence[str]) -> int:
@@ -22,7 +25,7 @@ def data_command(args: Sequence[str]) -> int:
     Parameters
     ----------
     args : sequence of str
-        ``list``, or ``get`` and a name.
+        ``list``; ``get`` and a name; ``cache``, alone or with ``prune`` and what.
 
     Returns
     -------
@@ -41,11 +44,56 @@ def data_command(args: Sequence[str]) -> int:
         print("\n".join(line for file in _files() for line in _entry(file)))
     elif word == "get" and len(names) == 1:
         print(_get(names[0]))
+    elif word == "cache":
+        print("\n".join(_cache(names)))
     elif word not in _WORDS:
         raise EegdaeError(f"data {word!r}: no such word; {did_you_mean(word, _WORDS)}; {USAGE}")
     else:
         raise EegdaeError(f"data {' '.join(args)}: list takes nothing, get one name; {USAGE}")
     return 0
+
+
+def _cache(words: Sequence[str]) -> list[str]:
+    """List the stored windows, or remove some of them."""
+    root = cache_dir() / "windows"
+    found = entries(root)
+    if not words:
+        lines = [
+            f"{entry.folder.name[:12]:<13}{_state(entry):<34}{entry.n_bytes / 1e6:>10.4g} MB  last used "
+            f"{datetime.fromtimestamp(entry.used).astimezone():%Y-%m-%d %H:%M}"
+            for entry in found
+        ]
+        total = sum(entry.n_bytes for entry in found) / 1e6
+        return [*lines, f"{root}: {len(found)} kept, {total:.4g} MB"]
+    if words[0] != "prune":
+        raise EegdaeError(f"data cache {words[0]}: {did_you_mean(words[0], ('prune',))}; {USAGE}")
+    chosen = [entry for entry in found if entry.about is None]
+    if words[1:]:
+        for key in () if words[1:] == ["all"] else words[1:]:
+            if len(key) < 4 or not any(entry.folder.name.startswith(key) for entry in found):
+                raise EegdaeError(
+                    f"data cache prune {key}: no stored windows of this key; give all, or keys that "
+                    "'eegdae data cache' lists"
+                )
+        keys = ("",) if words[1:] == ["all"] else tuple(words[1:])
+        chosen = [entry for entry in found if entry.folder.name.startswith(keys)]
+    lines = []
+    for entry in chosen:
+        if entry.is_held:
+            lines.append(f"kept: {entry.folder.name[:12]}: a process is building it")
+            continue
+        try:
+            shutil.rmtree(entry.folder)
+        except OSError as error:
+            raise EegdaeError(f"{entry.folder}: cannot be removed: {error.strerror or error}") from error
+        lines.append(f"removed: {entry.folder.name[:12]} ({entry.n_bytes / 1e6:.4g} MB)")
+    return lines or ["nothing to remove; 'eegdae data cache prune all' removes whole ones too"]
+
+
+def _state(entry: Entry) -> str:
+    if entry.about is None:
+        return "being built" if entry.is_held else "not whole"
+    return f"{entry.about.get('name', '-')}, {entry.about['shape'][0]} windows"
 
 
 def _files() -> list[Path]:

@@ -47,14 +47,20 @@ def conf_dir() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make ``${eegdae.data_dir:}`` known to OmegaConf."""
+    """Make ``${eegdae.data_dir:}`` and ``${eegdae.cache_dir:}`` known to OmegaConf."""
 
     def data_folder() -> str:
         from eegdae.recordings import data_dir
 
         return str(data_dir())
 
+    def cache_folder() -> str:
+        from eegdae.recordings import cache_dir
+
+        return str(cache_dir())
+
     OmegaConf.register_new_resolver("eegdae.data_dir", data_folder, replace=True)
+    OmegaConf.register_new_resolver("eegdae.cache_dir", cache_folder, replace=True)
 
 
 def launch(command: str, args: Sequence[str]) -> int:

@@ -17,32 +17,46 @@ from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
 from eegdae.recordings import load_recordings
+from eegdae.recordings.load import Reader, check_interpolated
 from eegdae.tasks.settings import Settings
+from eegdae.tasks.stored import read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
 
 log = logging.getLogger("eegdae")
 
 
-def load_windows(data: Mapping[str, Any], windows: Mapping[str, Any]) -> Windows:
-    """Read recordings and cut them.
+def load_windows(
+    data: Mapping[str, Any], windows: Mapping[str, Any], how: Mapping[str, Any] | None = None
+) -> Windows:
+    """Read recordings and cut them, or take the windows that the same recordings gave before.
 
     Parameters
     ----------
     data : mapping
-        Of `load_recordings`.
+        Of `eegdae.recordings.load.Reader`.
     windows : mapping
         Keyword arguments of `make_windows`.
+    how : mapping or None
+        The group ``prepare``: ``store`` (folder of all stored windows; None = in memory), ``n_jobs``,
+        ``backend``, ``address`` of `Workers`. None = in memory, in this process.
 
     Returns
     -------
     Windows
-        All of them.
+        All of them; from the store they are mapped into memory.
     """
-    recordings = load_recordings(data)
-    cut = make_windows(recordings, classes=data.get("classes"), **windows)
+    reader, options = Reader(data), read_prepare(how or {})
+    files = reader.files()
+    if options.store is None:
+        recordings = load_recordings({**data, "path": files})
+        cut, n_recordings = make_windows(recordings, classes=data.get("classes"), **windows), len(recordings)
+    else:
+        cut, n_recordings = stored_windows(reader, files, windows, options)
+        was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
+        check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
     log.info(
-        f"{data.get('name', 'data')}: {counted(len(recordings), 'recording')} of "
+        f"{data.get('name', 'data')}: {counted(n_recordings, 'recording')} of "
         f"{counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
         f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
     )

@@ -63,7 +63,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return read_json(folder / "metrics.json")
         if settings.threads or hardware.devices > 1:
             torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
-        recorded = load_windows(settings.data, settings.windows)
+        recorded = load_windows(settings.data, settings.windows, config.get("prepare"))
         windows = recentre(recorded, settings.recipe.alignment)
         data = make_data(windows, settings, recorded=recorded)
         settings = ready_corruption(settings, windows, data)

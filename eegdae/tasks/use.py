@@ -36,7 +36,7 @@ from eegdae.windows import HOW_TO_CUT, Windows
 log = logging.getLogger("eegdae")
 
 _RECORDING = ["subject", "session", "run"]
-_KEYS = ("run", "data", "windows", "adaptation", "out", "head", "optimizer", "paths", "debug")
+_KEYS = ("run", "data", "windows", "prepare", "adaptation", "out", "head", "optimizer", "paths", "debug")
 
 
 def extract(config: Mapping[str, Any], folder: Path) -> Path:
@@ -138,7 +138,9 @@ def _open(config: Mapping[str, Any]) -> tuple[CodeModel, Windows, NDArray[np.boo
     run = _run_folder(config)
     model, trained = read_model(run), read_config(run)
     check_targets(trained)
-    windows = model.fit_channels(load_windows(config["data"], _how_to_cut(config, trained)))
+    windows = model.fit_channels(
+        load_windows(config["data"], _how_to_cut(config, trained), config.get("prepare"))
+    )
     # targets are numbers into the run's classes, whatever else these recordings are labelled with
     target = windows.metadata["label"].map({name: k for k, name in enumerate(model.classes)}).fillna(-1)
     windows.metadata["target"] = target.astype(np.int64)

@@ -27,7 +27,7 @@ _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
     *("finetune", "adaptation", "head", "committee", "split", "trainer"),
 )
-_TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "paths")
+_TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "prepare", "paths")
 
 
 @dataclass(frozen=True)
