@@ -17,6 +17,8 @@ from eegdae.recordings.intact import check_intact
 from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.recording import Annotation, Recording
+from eegdae.recordings.sound import EXTENSIONS as SOUND
+from eegdae.recordings.sound import read_sound
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -42,6 +44,7 @@ class Source:
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
     "npz": Source(read_npz, (".npz",)),
+    "sound": Source(read_sound, SOUND, ("ch_names",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
 }
 _COMMON = (
