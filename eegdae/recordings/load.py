@@ -20,6 +20,9 @@ from eegdae.recordings.recording import Annotation, Recording
 from eegdae.recordings.sound import EXTENSIONS as SOUND
 from eegdae.recordings.sound import read_sound
 from eegdae.recordings.ts_archive import read_ts
+from eegdae.recordings.xdf import EXTENSIONS as XDF
+from eegdae.recordings.xdf import KEYS as XDF_KEYS
+from eegdae.recordings.xdf import read_xdf
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ SOURCES: dict[str, Source] = {
     "npz": Source(read_npz, (".npz",)),
     "sound": Source(read_sound, SOUND, ("ch_names",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
+    "xdf": Source(read_xdf, XDF, XDF_KEYS),
 }
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "labels", "classes"),
