@@ -12,8 +12,8 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import cache_dir, get
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
-USAGE = "usage: eegdae data list | eegdae data get NAME"
-_WORDS = ("list", "get")
+USAGE = "usage: eegdae data list | eegdae data get NAME | eegdae data record stream=NAME out=FILE.npz"
+_WORDS = ("list", "get", "record")
 
 
 def data_command(args: Sequence[str]) -> int:
@@ -22,7 +22,7 @@ def data_command(args: Sequence[str]) -> int:
     Parameters
     ----------
     args : sequence of str
-        ``list``, or ``get`` and a name.
+        ``list``, ``get`` and a name, or ``record`` and what `eegdae.tasks.record.record` takes.
 
     Returns
     -------
@@ -41,6 +41,10 @@ def data_command(args: Sequence[str]) -> int:
         print("\n".join(line for file in _files() for line in _entry(file)))
     elif word == "get" and len(names) == 1:
         print(_get(names[0]))
+    elif word == "record":
+        from eegdae.tasks.record import record
+
+        print(record(names))
     elif word not in _WORDS:
         raise EegdaeError(f"data {word!r}: no such word; {did_you_mean(word, _WORDS)}; {USAGE}")
     else:
