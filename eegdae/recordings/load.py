@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import mne_files
+from eegdae.recordings import mne_files, moabb
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
@@ -37,15 +37,22 @@ class Source:
         Endings of its file names, lower case.
     keys : tuple of str
         Keys of a data configuration that only this source takes.
+    find : callable
+        ``(configuration, extensions) -> list of Path``: what ``read`` is given, one at a time.
+    get : callable or None
+        ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
     """
 
     read: Callable[[Path, Mapping[str, Any]], list[Recording]]
     extensions: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
+    get: Callable[[Mapping[str, Any]], Path] | None = None
 
 
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
+    "moabb": Source(moabb.read_moabb, (), moabb.KEYS, moabb.find_folder, moabb.get),
     "npz": Source(read_npz, (".npz",)),
     "sound": Source(read_sound, SOUND, ("ch_names",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
@@ -89,7 +96,7 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     labels = _check_labels(cfg.get("labels"))
     pattern = _as_regex(cfg.get("pattern"))
     recordings = []
-    for path in locate(cfg, source.extensions):
+    for path in source.find(cfg, source.extensions):
         check_intact(path)
         about = _about(path, pattern, cfg)
         for rec in source.read(path, cfg):
