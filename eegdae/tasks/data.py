@@ -94,7 +94,7 @@ def _entry(file: Path) -> list[str]:
     else:
         place = f"not here: eegdae data get {file.stem}"
     what = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-    return [f"{file.stem:<10}{what}", f"{'':<10}licence: {config.get('licence') or '-'}", f"{'':<10}{place}"]
+    return [f"{file.stem:<18}{what}", f"{'':<18}licence: {config.get('licence') or '-'}", f"{'':<18}{place}"]
 
 
 def _where(config: Mapping[str, Any]) -> Path | None:
