@@ -180,12 +180,20 @@ def _chunk(chunk: bytes, streams: dict[int, Stream]) -> None:
         if kind == _SAMPLES:
             streams[number].n_samples += _count(rest, streams[number])
         elif kind == _FOOTER:
-            told = ElementTree.fromstring(rest).findtext("sample_count")
-            streams[number].promised = None if told is None else int(told)
+            streams[number].promised = _promised(rest)
         elif len(rest) != 16 or not all(abs(v) < 1e300 for v in struct.unpack("<2d", rest)):
             raise ValueError("a clock offset that is none")
     else:
         raise ValueError(f"a chunk of kind {kind}, not 1 to 6")
+
+
+def _promised(footer: bytes) -> int | None:
+    """Read how many samples a footer tells; there are recorders whose footers are no XML."""
+    try:
+        told = ElementTree.fromstring(footer).findtext("sample_count")
+    except ElementTree.ParseError:
+        return None
+    return None if told is None else int(told)
 
 
 def _header(number: int, text: bytes) -> Stream:

@@ -239,7 +239,7 @@ def test_bnci2015_001(server, cache, data_config, monkeypatch, tmp_path):
 
 def test_lee2019(server, cache, data_config, monkeypatch, tmp_path):
     import mne
-    from moabb.datasets import Lee2019 as module
+    from moabb.datasets import Lee2019
 
     root, url, _ = server
     names = [n for n in mne.channels.make_standard_montage("standard_1020").ch_names if n[0] in "FCPO"][:62]
@@ -258,11 +258,7 @@ def test_lee2019(server, cache, data_config, monkeypatch, tmp_path):
         path = root / f"session{session}/s1/sess{session:02d}_subj01_EEG_MI.mat"
         path.parent.mkdir(parents=True)
         savemat(path, {"EEG_MI_train": run, "EEG_MI_test": run})
-    monkeypatch.setattr(
-        sys.modules["moabb.datasets.Lee2019"] if not hasattr(module, "Lee2019_URL") else module,
-        "Lee2019_URL",
-        url,
-    )
+    monkeypatch.setattr(Lee2019, "Lee2019_URL", url)
     config = data_config("lee2019", data_dir=tmp_path / "none", subjects=[1], prepare=None)
     first, second = load_recordings(config)
     assert [(r.subject, r.session, r.run) for r in (first, second)] == [

@@ -8,7 +8,7 @@ from eegdae.recordings import load_recordings, read_recordings
 from eegdae.recordings.stream_grid import grid_by_time, regular_grid
 
 from .mutations import mutated, read_or_refuse
-from .xdf_writer import boundary, clock, file, footer, header, samples, stream
+from .xdf_writer import boundary, clock, file, footer, header, of_stream, samples, stream
 
 RNG = np.random.default_rng(0)
 HEAD = header(1, "Amp", "EEG", "float32", 2, 100)
@@ -261,9 +261,11 @@ def test_cut_off_anywhere(tmp_path, one_line):
         assert str(path) in one_line(read_recordings, path)
 
 
-def test_cut_off_between_chunks_is_said(tmp_path, caplog):
+@pytest.mark.parametrize("end", [b"", of_stream(6, 1, b"<info><sample_count>400<")])
+def test_cut_off_between_chunks_is_said(tmp_path, caplog, end):
+    """Then footers are missing, or are no XML, which pyxdf knows of real files."""
     x = signal()
-    save(tmp_path / "a.xdf", header(1, "Amp", "EEG", "float32", 2, 100), samples(1, list(times()), x))
+    save(tmp_path / "a.xdf", HEAD, samples(1, list(times()), x), end)
     with caplog.at_level("INFO", "eegdae"):
         (got,) = read_recordings(tmp_path / "a.xdf")
     assert got.n_times == 400
