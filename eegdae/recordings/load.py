@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import mne_files
+from eegdae.recordings import mne_files, moabb
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
 from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.recording import Annotation, Recording
+from eegdae.recordings.sound import EXTENSIONS as SOUND
+from eegdae.recordings.sound import read_sound
 from eegdae.recordings.ts_archive import read_ts
+from eegdae.recordings.xdf import EXTENSIONS as XDF
+from eegdae.recordings.xdf import KEYS as XDF_KEYS
+from eegdae.recordings.xdf import read_xdf
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,26 @@ class Source:
         Endings of its file names, lower case.
     keys : tuple of str
         Keys of a data configuration that only this source takes.
+    find : callable
+        ``(configuration, extensions) -> list of Path``: what ``read`` is given, one at a time.
+    get : callable or None
+        ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
     """
 
     read: Callable[[Path, Mapping[str, Any]], list[Recording]]
     extensions: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
+    get: Callable[[Mapping[str, Any]], Path] | None = None
 
 
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
+    "moabb": Source(moabb.read_moabb, (), moabb.KEYS, moabb.find_folder, moabb.get),
     "npz": Source(read_npz, (".npz",)),
+    "sound": Source(read_sound, SOUND, ("ch_names",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
+    "xdf": Source(read_xdf, XDF, XDF_KEYS),
 }
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "labels", "classes"),
@@ -98,7 +112,8 @@ class Reader:
         EegdaeError
             If one is missing.
         """
-        return locate(self.cfg, source_of(self.cfg).extensions)
+        source = source_of(self.cfg)
+        return source.find(self.cfg, source.extensions)
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.

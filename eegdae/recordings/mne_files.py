@@ -52,22 +52,45 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
         raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
 
+    return [from_raw(raw, options, path)]
+
+
+def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
+    """Make a recording of a Raw object of MNE.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        The signals, in volt as everywhere in MNE.
+    options : mapping
+        As `read_mne` takes them.
+    path : Path
+        What errors call it.
+
+    Returns
+    -------
+    Recording
+        Unit ``"uV"`` for channels in volt, ``"a.u."`` for others.
+
+    Raises
+    ------
+    EegdaeError
+        If a channel or a montage is not known, or no channel is left.
+    """
     picks, names = _channels(raw, options, path)
     volts = [_is_volt(raw, pick) for pick in picks]
     data = raw.get_data(picks=picks) * np.where(volts, 1e6, 1.0)[:, None]  # (n_chans, n_times), microvolt
     annotations, mask = _annotations(raw, data.shape)
-    return [
-        as_recording(
-            data,
-            sfreq=float(raw.info["sfreq"]),
-            ch_names=names,
-            unit=["uV" if volt else "a.u." for volt in volts],
-            source=str(path),
-            ch_pos=_positions(raw, picks, names, options.get("montage"), path),
-            mask=mask,
-            annotations=annotations,
-        )
-    ]
+    return as_recording(
+        data,
+        sfreq=float(raw.info["sfreq"]),
+        ch_names=names,
+        unit=["uV" if volt else "a.u." for volt in volts],
+        source=str(path),
+        ch_pos=_positions(raw, picks, names, options.get("montage"), path),
+        mask=mask,
+        annotations=annotations,
+    )
 
 
 def _channels(raw: Any, options: Mapping[str, Any], path: Path) -> tuple[list[int], list[str]]:

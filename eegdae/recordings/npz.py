@@ -102,6 +102,37 @@ def read_npz(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     return recordings
 
 
+def as_arrays(recording: Recording, *, label: str = "") -> dict[str, NDArray[Any]]:
+    """Put a recording into the layout of this module, to be saved.
+
+    Parameters
+    ----------
+    recording : Recording
+        Any; its annotations have no place in the layout.
+    label : str
+        What it is, as a whole; ``""`` = unknown.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``data`` is float32, shape (n_times, n_chans), NaN where not observed.
+    """
+    data = recording.data.copy()
+    if recording.mask is not None:
+        data[~recording.mask] = np.nan
+    arrays: dict[str, NDArray[Any]] = {
+        "data": np.ascontiguousarray(data.T),
+        "offsets": np.array([0, recording.n_times]),
+        "sfreq": np.array(recording.sfreq),
+        "ch_names": np.array(recording.ch_names),
+        "units": np.array(recording.units),
+    }
+    if recording.ch_pos is not None:
+        arrays["ch_pos"] = recording.ch_pos
+    about = {key: getattr(recording, key) for key in ("subject", "session", "run")} | {"label": label}
+    return arrays | {key: np.array([value]) for key, value in about.items() if value}
+
+
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise EegdaeError(f"{path}: is not an .npz archive, or was cut off; write it anew with numpy.savez")

@@ -15,8 +15,11 @@ from eegdae.recordings import cache_dir, get
 from eegdae.store import Entry, entries
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
-USAGE = "usage: eegdae data list | get NAME | cache | cache prune [all | KEY ...]"
-_WORDS = ("list", "get", "cache")
+USAGE = (
+    "usage: eegdae data list | get NAME | record stream=NAME out=FILE.npz | cache | "
+    "cache prune [all | KEY ...]"
+)
+_WORDS = ("list", "get", "record", "cache")
 
 
 def data_command(args: Sequence[str]) -> int:
@@ -25,7 +28,8 @@ def data_command(args: Sequence[str]) -> int:
     Parameters
     ----------
     args : sequence of str
-        ``list``; ``get`` and a name; ``cache``, alone or with ``prune`` and what.
+        ``list``; ``get`` and a name; ``record`` and what `eegdae.tasks.record.record` takes; ``cache``, alone
+        or with ``prune`` and what.
 
     Returns
     -------
@@ -44,6 +48,10 @@ def data_command(args: Sequence[str]) -> int:
         print("\n".join(line for file in _files() for line in _entry(file)))
     elif word == "get" and len(names) == 1:
         print(_get(names[0]))
+    elif word == "record":
+        from eegdae.tasks.record import record
+
+        print(record(names))
     elif word == "cache":
         print("\n".join(_cache(names)))
     elif word not in _WORDS:
@@ -138,7 +146,7 @@ def _entry(file: Path) -> list[str]:
     else:
         place = f"not here: eegdae data get {file.stem}"
     what = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-    return [f"{file.stem:<10}{what}", f"{'':<10}licence: {config.get('licence') or '-'}", f"{'':<10}{place}"]
+    return [f"{file.stem:<18}{what}", f"{'':<18}licence: {config.get('licence') or '-'}", f"{'':<18}{place}"]
 
 
 def _where(config: Mapping[str, Any]) -> Path | None:

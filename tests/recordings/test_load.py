@@ -86,7 +86,7 @@ def test_hidden_files_of_a_folder_are_passed_over(tmp_path):
     assert len(read_recordings(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("name", ["watch", "eegmat", "scp1", "files"])
+@pytest.mark.parametrize("name", ["watch", "eegmat", "scp1", "files", "sound_files", "xdf_files"])
 def test_every_data_configuration_holds_known_keys_only(data_config, name, cache, tmp_path, one_line):
     config = data_config(name)
     assert config["name"] == name
