@@ -18,7 +18,7 @@ COMMANDS = {
     "extract": "codes of other recordings from a finished run: run=RUN data=... out=codes.npz",
     "classify": "classes of other recordings from a finished run: run=RUN data=... head=...",
     "sweep-report": "what a sweep found: eegdae sweep-report DIR",
-    "data": "the data sets: eegdae data list | get NAME",
+    "data": "the data sets: eegdae data list | get NAME | show NAME|PATH | check NAME|PATH",
 }
 
 HELP = """eegdae: codes from recordings, by stacked denoising autoencoders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,31 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     EegdaeError
         If a key, a file or a channel does not fit: names it.
     """
+    return list(iter_recordings(cfg))
+
+
+def iter_recordings(
+    cfg: Mapping[str, Any], *, on_error: Callable[[EegdaeError], None] | None = None
+) -> Iterator[Recording]:
+    """Read the recordings that a data configuration names one after the other, each file when it is due.
+
+    Parameters
+    ----------
+    cfg : mapping
+        As `load_recordings` takes it.
+    on_error : callable or None
+        Is told of a file that cannot be read, which is then passed over; None = the error is raised.
+
+    Yields
+    ------
+    Recording
+        As `load_recordings` gives them.
+
+    Raises
+    ------
+    EegdaeError
+        If a key does not fit; likewise a file or a channel, where `on_error` is None.
+    """
     source = source_of(cfg)
     for key in cfg:
         if key not in _COMMON and key not in source.keys:
@@ -81,14 +106,33 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     options = check_prepare(cfg.get("prepare"))
     labels = _check_labels(cfg.get("labels"))
     pattern = _as_regex(cfg.get("pattern"))
-    recordings = []
+    interpolated = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
+    there: dict[str, str] = {}
     for path in locate(cfg, source.extensions):
-        check_intact(path)
-        about = _about(path, pattern, cfg)
-        for rec in source.read(path, cfg):
-            ready = prepare(rec, **options) if options else rec
-            recordings.append(_labelled(_with(ready, about), labels))
-    return _marked(recordings, cfg.get("interpolated") or ())
+        try:
+            check_intact(path)
+            about = _about(path, pattern, cfg)
+            found = source.read(path, cfg)
+        except EegdaeError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+            continue
+        for rec in found:
+            try:
+                ready = _labelled(_with(prepare(rec, **options) if options else rec, about), labels)
+            except EegdaeError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+                continue
+            there.update({canonical_name(name): name for name in ready.ch_names})
+            yield _marked(ready, interpolated)
+    for name, place in interpolated.items():  # it may be missing on some caps, not on all
+        if there and name not in there:
+            given = cfg["interpolated"][place]
+            hint = did_you_mean(given, there.values())
+            raise EegdaeError(f"data.interpolated: {given!r} is not a channel; {hint}")
 
 
 def read_recordings(
@@ -117,6 +161,31 @@ def read_recordings(
     --------
     >>> recs = read_recordings("data/*.edf", prepare={"l_freq": 0.5, "h_freq": 45})  # doctest: +SKIP
     """
+    return load_recordings(as_config(path, **options))
+
+
+def as_config(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any
+) -> dict[str, Any]:
+    """Make a data configuration of files of any known kind; the kind is told by the file name.
+
+    Parameters
+    ----------
+    path : str, path or list of these
+        A file, a glob, a folder, or several.
+    **options
+        Keys of a data configuration.
+
+    Returns
+    -------
+    dict
+        With ``source`` and, as ``path``, every file.
+
+    Raises
+    ------
+    EegdaeError
+        If a file is missing, or files of different kinds are mixed.
+    """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
     files = locate({"path": paths}, endings)
@@ -127,7 +196,7 @@ def read_recordings(
                 f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
             )
         options = {"source": kinds.pop(), **options}
-    return load_recordings({**options, "path": files})
+    return {**options, "path": files}
 
 
 def source_of(cfg: Mapping[str, Any]) -> Source:
@@ -214,18 +283,10 @@ def _with(rec: Recording, about: Mapping[str, str]) -> Recording:
     )
 
 
-def _marked(recordings: list[Recording], interpolated: Sequence[str]) -> list[Recording]:
-    """Mark the channels that were computed from others; a name may be missing on some caps, not on all."""
-    wanted = electrodes(interpolated, where="data.interpolated")
-    there = {canonical_name(name): name for rec in recordings for name in rec.ch_names}
-    for name, place in wanted.items():
-        if name not in there:
-            hint = did_you_mean(interpolated[place], there.values())
-            raise EegdaeError(f"data.interpolated: {interpolated[place]!r} is not a channel; {hint}")
-    return [
-        replace(rec, interpolated=tuple(name for name in rec.ch_names if canonical_name(name) in wanted))
-        for rec in recordings
-    ]
+def _marked(rec: Recording, interpolated: Mapping[str, int]) -> Recording:
+    """Mark the channels that were computed from others."""
+    marked = tuple(name for name in rec.ch_names if canonical_name(name) in interpolated)
+    return replace(rec, interpolated=marked)
 
 
 def _check_labels(labels: object) -> Mapping[str, Any] | None:

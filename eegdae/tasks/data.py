@@ -12,8 +12,12 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import cache_dir, get
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
-USAGE = "usage: eegdae data list | eegdae data get NAME"
-_WORDS = ("list", "get")
+USAGE = (
+    "usage: eegdae data list | eegdae data get NAME | "
+    "eegdae data show NAME|PATH [key=value ...] [out=FILE.png] | "
+    "eegdae data check NAME|PATH ... [key=value ...] [out=FILE.html]"
+)
+_WORDS = ("list", "get", "show", "check")
 
 
 def data_command(args: Sequence[str]) -> int:
@@ -22,7 +26,7 @@ def data_command(args: Sequence[str]) -> int:
     Parameters
     ----------
     args : sequence of str
-        ``list``, or ``get`` and a name.
+        ``list``; ``get`` and a name; ``show`` or ``check`` and what these take.
 
     Returns
     -------
@@ -32,15 +36,19 @@ def data_command(args: Sequence[str]) -> int:
     Raises
     ------
     EegdaeError
-        If the words are others, there is no such set, or it cannot be downloaded.
+        If the words are others, there is no such set, or it cannot be downloaded or read.
     """
     word, *names = args or [""]
     if word in ("-h", "--help"):
         print(USAGE)
     elif word == "list" and not names:
-        print("\n".join(line for file in _files() for line in _entry(file)))
+        print("\n".join(line for file in set_files() for line in _entry(file)))
     elif word == "get" and len(names) == 1:
         print(_get(names[0]))
+    elif word in ("show", "check"):
+        from eegdae.tasks import data_check
+
+        return data_check.show(names) if word == "show" else data_check.check(names)
     elif word not in _WORDS:
         raise EegdaeError(f"data {word!r}: no such word; {did_you_mean(word, _WORDS)}; {USAGE}")
     else:
@@ -48,24 +56,42 @@ def data_command(args: Sequence[str]) -> int:
     return 0
 
 
-def _files() -> list[Path]:
+def set_files() -> list[Path]:
+    """Give the file of every set that has a name, sorted.
+
+    Returns
+    -------
+    list of Path
+        Of ``conf/data``.
+    """
     return sorted((conf_dir() / "data").glob("*.yaml"))
 
 
 def _get(name: str) -> Path:
-    known = {file.stem: file for file in _files()}
+    known = {file.stem: file for file in set_files()}
     if name not in known:
         raise EegdaeError(f"data get {name}: no such set; {did_you_mean(name, known)}")
-    config = _read(known[name])
-    if _is_open(config):
+    config = read_set(known[name])
+    if is_open(config):
         raise EegdaeError(
             f"data get {name}: stands for recordings of your own; eegdae train data=FILE takes them"
         )
     return get(config)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Read a data configuration as it is when nothing is overridden."""
+def read_set(file: Path) -> dict[str, Any]:
+    """Read a data configuration as it is when nothing is overridden.
+
+    Parameters
+    ----------
+    file : Path
+        Of ``conf/data``.
+
+    Returns
+    -------
+    dict
+        Plain Python, what refers to other keys filled in.
+    """
     register_resolvers()
     paths = OmegaConf.load(file.parents[1] / "paths" / "default.yaml")
     whole = OmegaConf.to_container(
@@ -74,16 +100,26 @@ def _read(file: Path) -> dict[str, Any]:
     return dict(whole["data"])  # type: ignore[index, call-overload, arg-type]
 
 
-def _is_open(config: Mapping[str, Any]) -> bool:
-    """Tell whether it is up to the user where the recordings lie."""
+def is_open(config: Mapping[str, Any]) -> bool:
+    """Tell whether it is up to the user where the recordings lie.
+
+    Parameters
+    ----------
+    config : mapping
+        A data configuration.
+
+    Returns
+    -------
+    bool
+    """
     return config.get("path") in (None, "???")
 
 
 def _entry(file: Path) -> list[str]:
     """Describe a set in three lines."""
-    config = _read(file)
+    config = read_set(file)
     where = _where(config)
-    if _is_open(config):
+    if is_open(config):
         place = f"yours to say: eegdae train data={file.stem} data.path=..."
     elif where:
         place = f"here: {where}"
