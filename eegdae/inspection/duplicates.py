@@ -2,7 +2,7 @@
 
 The times between turning points of a signal do not change with its scale, its sign, its offset or where it
 begins. Each run of 24 such times is hashed; of each recording some hashes are kept, the smallest, so that two
-recordings that share a stretch keep the same ones of it. A recording leaves 24 kilobytes to 768.
+recordings that share a stretch keep the same ones of it. A recording leaves 64 kilobytes to 512.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from eegdae.inspection.findings import Finding, some_of
 from eegdae.recordings.recording import Recording
 
 N_INTERVALS = 24
-FEWEST_POINTS, MOST_POINTS = 1024, 32768
-SAMPLES_A_POINT = 8
+FEWEST_POINTS, MOST_POINTS = 4096, 32768
+SAMPLES_A_POINT = 16
 LEAST_SHARED = 8
 """Points that two recordings must share at one and the same distance in time: not by chance."""
 
@@ -39,9 +39,9 @@ class Fingerprint:
         Hash of all times between turning points, whatever scale and offset; ``""`` with too few of them.
     hashes : ndarray of uint64, shape (n_points,)
         The smallest hashes of runs of times between turning points; none occurs twice.
-    times : ndarray of int64, shape (n_points,)
+    times : ndarray of int32, shape (n_points,)
         The sample at which each run begins.
-    lengths : ndarray of int64, shape (n_points,)
+    lengths : ndarray of int32, shape (n_points,)
         Samples that each run lasts.
     n_times : int
         Samples of the recording.
@@ -50,8 +50,8 @@ class Fingerprint:
     digest: str
     shape: str
     hashes: NDArray[np.uint64]
-    times: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    times: NDArray[np.int32]
+    lengths: NDArray[np.int32]
     n_times: int
 
 
@@ -90,7 +90,7 @@ def fingerprint(recording: Recording) -> Fingerprint:
     Returns
     -------
     Fingerprint
-        One point for eight samples of the recording, but 1024 at least and 32768 at most (if it has so many
+        One point for 16 samples of the recording, but 4096 at least and 32768 at most (if it has so many
         turning points).
     """
     digest = hashlib.sha256(str(recording.data.shape).encode())
@@ -106,15 +106,18 @@ def fingerprint(recording: Recording) -> Fingerprint:
         parts.append(_points(turns, 2 * most))
     points = np.concatenate(parts, axis=1)  # (3, n_points): hash, sample, length
     # What comes again, as in a sine or a clock, says nothing of the place; copied channels count once.
-    points = np.unique(points, axis=1)
+    points = points[:, np.lexsort((points[1], points[0]))]
+    new = np.ones(points.shape[1], dtype=bool)
+    new[1:] = (points[:2, 1:] != points[:2, :-1]).any(axis=0)
+    points = points[:, new]
     _, first, counts = np.unique(points[0], return_index=True, return_counts=True)
     keep = first[counts == 1][:most]
     return Fingerprint(
         digest=digest.hexdigest(),
         shape=shape.hexdigest() if n_turns >= N_INTERVALS else "",
         hashes=points[0, keep],
-        times=points[1, keep].astype(np.int64),
-        lengths=points[2, keep].astype(np.int64),
+        times=points[1, keep].astype(np.int32),
+        lengths=points[2, keep].astype(np.int32),
         n_times=recording.n_times,
     )
 
@@ -255,6 +258,8 @@ def _points(turns: NDArray[np.int64], most: int) -> NDArray[np.uint64]:
     hashes = (hashes ^ (hashes >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     hashes ^= hashes >> np.uint64(33)
     keep = np.argpartition(hashes, most)[:most] if n > most else np.arange(n)
+    runs = intervals[keep[:, None] + np.arange(N_INTERVALS)]
+    keep = keep[np.ptp(runs, axis=1) >= 2]  # a sine has two lengths at most, one more than the other
     lengths = turns[keep + N_INTERVALS] - turns[keep]
     return np.stack([hashes[keep], turns[keep].astype(np.uint64), lengths.astype(np.uint64)])
 
@@ -273,7 +278,7 @@ def _shared_points(prints: Sequence[Fingerprint]) -> list[tuple[tuple[int, int],
         return []
     owners = np.repeat(np.arange(len(prints)), [len(one.hashes) for one in prints])
     hashes = np.concatenate([one.hashes for one in prints])
-    times = np.concatenate([one.times for one in prints])
+    times = np.concatenate([one.times for one in prints]).astype(np.int64)
     ends = times + np.concatenate([one.lengths for one in prints])
     order = np.lexsort((owners, hashes))
     hashes, owners, times, ends = hashes[order], owners[order], times[order], ends[order]

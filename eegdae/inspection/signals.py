@@ -82,7 +82,8 @@ def signs_of(recording: Recording) -> list[Sign]:
         centre = np.median(observed)
         deviation[chan] = np.median(np.abs(observed - centre))
         steps = np.diff(values)
-        noise[chan] = np.median(np.abs(steps if seen is None else steps[seen[1:] & seen[:-1]]))
+        known = steps if seen is None else steps[seen[1:] & seen[:-1]]
+        noise[chan] = np.median(np.abs(known)) if known.size else np.nan
         far = np.abs(observed - centre) > _SPIKE * 1.4826 * deviation[chan]
         if deviation[chan] > 0 and far.any():
             size = float(np.abs(observed - centre).max() / deviation[chan] / 1.4826)

@@ -18,7 +18,7 @@ from eegdae.inspection.spectra import line_noise, spectrum
 from eegdae.recordings.prepare import prepare
 from eegdae.recordings.recording import Annotation, Recording
 
-MOST_FREQS = 512
+MOST_FREQS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Summary(About):
     fingerprint : Fingerprint
         What finds it again.
     freqs, power : ndarray of float64, shape (n_freqs,)
-        Median over channels of the power spectral density, unit squared per hertz, up to 512 frequencies.
+        Median over channels of the power spectral density, unit squared per hertz, up to 2048 frequencies.
     unprepared : str
         Why it cannot be prepared; ``""`` where it can.
     """

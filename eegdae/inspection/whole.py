@@ -51,7 +51,7 @@ def check_recordings(
 ) -> Inspection | None:
     """Tell what a careful colleague would tell you about recordings before you train on them.
 
-    Recordings are taken one at a time and let go, so that an iterator needs the memory of one.
+    Recordings are taken one at a time and let go: of an iterator, the one before is the last in memory.
 
     Parameters
     ----------

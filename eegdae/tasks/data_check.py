@@ -55,7 +55,7 @@ def check(args: Sequence[str]) -> int:
     if path is None:
         print(f"{counted}; out=check.html writes a page with figures")
     else:
-        write(path, recordings_page(inspection, title=" ".join(targets)).encode())
+        write(path, recordings_page(inspection, title=some_of(targets)).encode())
         print(f"{counted}; page: {path}")
     return 0
 
