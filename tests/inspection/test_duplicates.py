@@ -70,6 +70,8 @@ def test_periodic_and_flat_signals_are_no_copies():
     sine = np.sin(2 * np.pi * np.array([[7.0], [9.1], [11.3], [13.7]]) * t)
     assert pairs(np.r_[SIGNAL[:2], clock[:2]], np.r_[OTHERS[0][:2], clock[:2]]) == []
     assert pairs(np.r_[SIGNAL[:1], sine[:3]], np.r_[OTHERS[0][:1], sine[:3]]) == []
+    beats = np.tile(noise(1, 500, seed=9), 12)
+    assert pairs(np.r_[SIGNAL[:2], beats], np.r_[OTHERS[0][:2], beats]) == []
     assert pairs(np.zeros((2, 100)), np.zeros((2, 100))) == []
 
 

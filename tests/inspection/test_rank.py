@@ -83,3 +83,11 @@ def test_a_low_rank_is_noted():
     (finding,) = rank_findings(kept, ["a", "b"], ["1", "2"])
     assert finding.severity == "note"
     assert finding.where == "1 of 2 recordings: a"
+
+
+def test_subjects_are_compared_with_themselves():
+    kept, subjects = people(-0.8)
+    auc, p = auc_by_class(kept, subjects)["x"]
+    assert 0.65 < auc < 0.9
+    assert p < 0.01
+    assert auc_by_class(kept, [str(k) for k in range(len(subjects))])["x"][1] > 0.05  # nobody has both

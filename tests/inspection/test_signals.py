@@ -77,6 +77,12 @@ def test_clipping():
     assert found(data, unit="bar").keys() == {"bounded"}
 
 
+def test_a_largest_value_now_and_then_is_not_clipping():
+    data = noise()
+    data[1, ::200] = 120
+    assert found(data) == {}
+
+
 def test_a_switch_is_not_clipped():
     data = noise(6, scale=1.0)
     data[1] = data[1] > 0

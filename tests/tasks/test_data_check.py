@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from shell import command, error_line, finish, my_recordings, recordings
 
 from eegdae.cli import main
 from eegdae.inspection.facts import example_of
+from eegdae.inspection.signals import KINDS
 from eegdae.recordings import as_recording
 from eegdae.reporting.text import text_plot
 from eegdae.tasks.data_words import configuration, split_words
@@ -243,3 +245,23 @@ def test_a_path_is_read_as_train_reads_it(mine):
     assert (config["source"], config["name"], config["subject"]) == ("npz", "npz_files", "x")
     assert config["path"] == [mine]
     assert configuration("eegmat", {"prepare": {"sfreq": 64}})["prepare"]["h_freq"] == 45
+
+
+DOC = (Path(__file__).parents[2] / "docs" / "data_check.md").read_text()
+BLOCKS = dict(re.findall(r"^```\n\$ eegdae (.*?)\n(.*?)^```", DOC, flags=re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("words", ["data check watch", "data show watch"])
+def test_the_page_of_the_docs_is_true(capsys, words):
+    assert run(capsys, *words.split()) == BLOCKS[words]
+
+
+@pytest.mark.slow
+def test_the_page_of_the_docs_is_true_of_eegmat(capsys, eegmat):
+    assert run(capsys, "data", "check", "eegmat") == BLOCKS["data check eegmat"]
+
+
+def test_the_docs_name_every_kind_of_sign():
+    told = {"unit", "flat", "never observed", "gaps", "standing", "noisy", "weak", "clipped", "spikes"}
+    assert all(kind in DOC for kind in told)
+    assert {kind.split(",")[0] for kind in KINDS} - told == {"small gaps", "bounded", "50 Hz", "60 Hz"}
