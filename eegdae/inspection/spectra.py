@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,3 +103,22 @@ def line_noise(freqs: NDArray[np.float64], power: NDArray[np.float64], names: tu
             channels = tuple(names[chan] for chan in np.flatnonzero(loud))
             found.append(Sign(f"{mains:g} Hz, {strength}", float(share[worst]), said, channels))
     return found
+
+
+def join_strengths(signs: Sequence[Sequence[Sign]]) -> list[list[Sign]]:
+    """Count weak hum as strong where it is strong in another recording, so that it is one finding.
+
+    Parameters
+    ----------
+    signs : sequence of sequence of Sign, length n_recordings
+        Of any kind.
+
+    Returns
+    -------
+    list of list of Sign
+        The same, of ``"50 Hz, weak"`` and ``"60 Hz, weak"`` perhaps other kinds.
+    """
+    kinds = {sign.kind for of_one in signs for sign in of_one}
+    joined = {f"{mains:g} Hz, weak": f"{mains:g} Hz, strong" for mains in MAINS}
+    known = {weak: strong for weak, strong in joined.items() if strong in kinds}
+    return [[replace(sign, kind=known.get(sign.kind, sign.kind)) for sign in of_one] for of_one in signs]

@@ -13,6 +13,7 @@ from eegdae.inspection.findings import Finding, collate, in_order, short_names, 
 from eegdae.inspection.labels import Trial, label_findings
 from eegdae.inspection.rank import rank_findings
 from eegdae.inspection.signals import KINDS
+from eegdae.inspection.spectra import join_strengths
 from eegdae.inspection.summary import Summary, summarise
 from eegdae.recordings.channels import canonical_name
 from eegdae.recordings.recording import Recording, join_units
@@ -100,7 +101,7 @@ def check_pairs(pairs: Iterable[tuple[Recording, Mapping[str, Any] | None]]) -> 
     findings = [
         *_alike(summaries, names),
         *_people(summaries, names),
-        *collate([summary.signs for summary in summaries], names, KINDS),
+        *collate(join_strengths([summary.signs for summary in summaries]), names, KINDS),
         *duplicate_findings(copies, names, subjects, [summary.sfreq for summary in summaries]),
         *label_findings(trials, names),
         *rank_findings([summary.eigenvalues for summary in summaries], names, subjects),

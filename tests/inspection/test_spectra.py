@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from eegdae.inspection.spectra import line_noise, spectrum
+from eegdae.inspection.findings import Sign
+from eegdae.inspection.spectra import join_strengths, line_noise, spectrum
 
 from .conftest import noise, recording
 
@@ -49,3 +50,10 @@ def test_no_hum(sfreq):
 def test_a_flat_channel_has_no_hum():
     rec = recording(np.ones((2, 5000)))
     assert line_noise(*spectrum(rec), rec.ch_names) == []
+
+
+def test_weak_and_strong_hum_is_one_finding():
+    weak, strong, other = (Sign(kind, 1.0, "") for kind in ("50 Hz, weak", "50 Hz, strong", "60 Hz, weak"))
+    kinds = [[sign.kind for sign in of_one] for of_one in join_strengths([[weak, other], [strong], []])]
+    assert kinds == [["50 Hz, strong", "60 Hz, weak"], ["50 Hz, strong"], []]
+    assert join_strengths([[weak]]) == [[weak]]
