@@ -18,7 +18,7 @@ COMMANDS = {
     "extract": "codes of other recordings from a finished run: run=RUN data=... out=codes.npz",
     "classify": "classes of other recordings from a finished run: run=RUN data=... head=...",
     "sweep-report": "what a sweep found: eegdae sweep-report DIR",
-    "data": "the data sets: eegdae data list | get NAME; a live stream: eegdae data record",
+    "data": "the data sets: eegdae data list | get | show | check | record | cache",
 }
 
 HELP = """eegdae: codes from recordings, by stacked denoising autoencoders

@@ -6,6 +6,7 @@ import pytest
 from reporting.browser import check_page
 from reporting.conftest import report_data, watch  # noqa: F401
 
+from eegdae.cli import main
 from eegdae.reporting import run_report
 
 pytestmark = pytest.mark.browser
@@ -29,3 +30,9 @@ def test_check_page_sees_what_is_wrong(tmp_path):
 
 def test_report_of_a_real_run_opens_without_complaint(finished_run):
     assert check_page(finished_run / "report.html") == []
+
+
+def test_page_of_a_check_opens_without_complaint(tmp_path):
+    page = tmp_path / "check.html"
+    assert main(["data", "check", "watch", f"out={page}"]) == 0
+    assert check_page(page) == []

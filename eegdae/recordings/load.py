@@ -164,10 +164,44 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     EegdaeError
         If a key, a file or a channel does not fit: names it.
     """
+    return list(iter_recordings(cfg))
+
+
+def iter_recordings(
+    cfg: Mapping[str, Any], *, on_error: Callable[[EegdaeError], None] | None = None
+) -> Iterator[Recording]:
+    """Read the recordings that a data configuration names one after the other, each file when it is due.
+
+    Parameters
+    ----------
+    cfg : mapping
+        As `load_recordings` takes it.
+    on_error : callable or None
+        Is told of a file that cannot be read, which is then passed over; None = the error is raised.
+
+    Yields
+    ------
+    Recording
+        As `load_recordings` gives them.
+
+    Raises
+    ------
+    EegdaeError
+        If a key does not fit; likewise a file or a channel, where `on_error` is None.
+    """
     reader = Reader(cfg)
-    recordings = [rec for path in reader.files() for rec in reader(path)]
-    check_interpolated(cfg, [name for rec in recordings for name in rec.ch_names])
-    return recordings
+    there: dict[str, None] = {}
+    for path in reader.files():
+        try:
+            for rec in reader(path):
+                there.update(dict.fromkeys(rec.ch_names))
+                yield rec
+        except EegdaeError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+    if there:
+        check_interpolated(cfg, there)
 
 
 def check_interpolated(cfg: Mapping[str, Any], ch_names: Iterable[str]) -> None:
@@ -220,6 +254,31 @@ def read_recordings(
     --------
     >>> recs = read_recordings("data/*.edf", prepare={"l_freq": 0.5, "h_freq": 45})  # doctest: +SKIP
     """
+    return load_recordings(as_config(path, **options))
+
+
+def as_config(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any
+) -> dict[str, Any]:
+    """Make a data configuration of files of any known kind; the kind is told by the file name.
+
+    Parameters
+    ----------
+    path : str, path or list of these
+        A file, a glob, a folder, or several.
+    **options
+        Keys of a data configuration.
+
+    Returns
+    -------
+    dict
+        With ``source`` and, as ``path``, every file.
+
+    Raises
+    ------
+    EegdaeError
+        If a file is missing, or files of different kinds are mixed.
+    """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
     files = locate({"path": paths}, endings)
@@ -230,7 +289,7 @@ def read_recordings(
                 f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
             )
         options = {"source": kinds.pop(), **options}
-    return load_recordings({**options, "path": files})
+    return {**options, "path": files}
 
 
 def source_of(cfg: Mapping[str, Any]) -> Source:

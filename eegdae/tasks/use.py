@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -25,8 +24,9 @@ from eegdae.evaluation.judge import fit_head
 from eegdae.evaluation.metrics import group_metrics, summarize
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
-from eegdae.run import npz_bytes, read_config, read_json, read_model, replace_file
+from eegdae.run import npz_bytes, read_config, read_json, read_model
 from eegdae.tasks.corruption import load_artefacts
+from eegdae.tasks.out import writable, write
 from eegdae.tasks.prepare import load_windows
 from eegdae.tasks.settings import read_adaptation, read_corruption, read_head, read_objective
 from eegdae.tasks.targets import check_targets
@@ -61,11 +61,11 @@ def extract(config: Mapping[str, Any], folder: Path) -> Path:
     EegdaeError
         If the run is not finished, the recordings do not fit it, or ``out`` cannot be written.
     """
-    out = _writable(config["out"], ".npz")
+    out = writable(config["out"], ".npz")
     model, windows, in_sample = _open(config)
     codes = _codes_of(config, model, windows)
-    _write(out, npz_bytes(codes=codes, in_sample=in_sample))
-    _write(out.with_suffix(".csv"), windows.metadata.to_csv(index=False).encode())
+    write(out, npz_bytes(codes=codes, in_sample=in_sample))
+    write(out.with_suffix(".csv"), windows.metadata.to_csv(index=False).encode())
     log.info(f"codes:    {out} ({codes.shape[0]} windows x {codes.shape[1]} codes, {_share(in_sample)})")
     log.info(f"metadata: {out.with_suffix('.csv')}")
     return out
@@ -98,7 +98,7 @@ def classify(config: Mapping[str, Any], folder: Path) -> Path:
         If the run is not finished or knows no classes, the recordings or their labels do not fit it, or
         ``out`` cannot be written.
     """
-    out = _writable(config["out"], ".csv")
+    out = writable(config["out"], ".csv")
     model, windows, in_sample = _open(config)
     unknown = sorted({label for label in windows.metadata["label"] if label} - set(model.classes))
     if unknown and model.classes:
@@ -110,10 +110,10 @@ def classify(config: Mapping[str, Any], folder: Path) -> Path:
     for k, label in enumerate(model.classes):
         table[f"probability|{label}"] = proba[:, k]
     table["predicted"] = np.asarray(model.classes)[proba.argmax(1)]
-    _write(out, table.to_csv(index=False).encode())
+    write(out, table.to_csv(index=False).encode())
     metrics = _metrics(windows, proba, in_sample, model.alignment, name)
     if metrics:
-        _write(out.with_suffix(".json"), (json.dumps(metrics, indent=1) + "\n").encode())
+        write(out.with_suffix(".json"), (json.dumps(metrics, indent=1) + "\n").encode())
         # brings matplotlib with it, which predictions alone do not need
         from eegdae.tasks.train import metrics_lines
 
@@ -296,24 +296,3 @@ def _share(in_sample: NDArray[np.bool_]) -> str:
         return "of recordings that the run was not trained on"
     which = "all" if in_sample.all() else str(int(in_sample.sum()))
     return f"{which} in-sample: of recordings that the run was trained on"
-
-
-def _writable(value: object, ending: str) -> Path:
-    """Check where the result goes before the work is done."""
-    out = Path(str(value)).expanduser()
-    if out.suffix != ending:
-        raise EegdaeError(f"out={out}: must end in {ending}, for example out={out.stem or 'result'}{ending}")
-    if out.is_dir():
-        raise EegdaeError(f"out={out}: is a folder; give a file in it")
-    if not out.parent.is_dir():
-        raise EegdaeError(f"out={out}: there is no folder {out.parent}; make it, or choose another")
-    if not os.access(out.parent, os.W_OK):
-        raise EegdaeError(f"out={out}: the folder {out.parent} cannot be written")
-    return out
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        raise EegdaeError(f"out={path}: cannot be written: {error.strerror}") from error

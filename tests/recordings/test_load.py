@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eegdae.recordings import SOURCES, load_recordings, read_recordings
+from eegdae.errors import EegdaeError
+from eegdae.recordings import SOURCES, as_config, iter_recordings, load_recordings, read_recordings
 
 
 def save(path, n=10, **about):
@@ -106,6 +108,7 @@ def test_reading_arrays_imports_neither_mne_nor_torch(tmp_path):
     save(tmp_path / "a.npz")
     code = f"""
 import sys
+from pathlib import Path
 from eegdae.recordings import read_recordings
 assert len(read_recordings({str(tmp_path)!r})) == 1
 print(sorted({{"mne", "torch", "matplotlib", "sklearn"}} & set(sys.modules)))
@@ -120,3 +123,29 @@ def test_interpolated_channels_are_named_whichever_caps_have_them(tmp_path):
     first, second = read_recordings(tmp_path, interpolated=["T7", "Cz"])
     assert (first.interpolated, second.interpolated) == (("T3", "Cz"), ("CZ",))
     assert read_recordings(tmp_path, interpolated=None)[0].interpolated == ()
+
+
+def test_recordings_are_read_file_by_file(tmp_path):
+    for k in range(3):
+        save(tmp_path / f"{k}.npz")
+    config = as_config(tmp_path)
+    assert config == {"source": "npz", "path": [tmp_path / f"{k}.npz" for k in range(3)]}
+    reader = iter_recordings(config)
+    next(reader)
+    (tmp_path / "1.npz").write_bytes(b"")
+    with pytest.raises(EegdaeError, match="empty"):
+        next(reader)
+
+
+def test_a_bad_file_may_be_passed_over(tmp_path):
+    for k in range(3):
+        save(tmp_path / f"{k}.npz", offsets=[0, 5, 10])
+    (tmp_path / "1.npz").write_bytes(b"")
+    errors = []
+    found = list(iter_recordings(as_config(tmp_path), on_error=errors.append))
+    assert [Path(rec.source).name for rec in found] == ["0.npz [0]", "0.npz [1]", "2.npz [0]", "2.npz [1]"]
+    assert [str(tmp_path / "1.npz") in str(error) for error in errors] == [True]
+    wrong = as_config(tmp_path, labels={"from": "session"})
+    assert list(iter_recordings(wrong, on_error=errors.append)) == []
+    # a file is passed over from its first error on
+    assert len(errors) == 1 + 3

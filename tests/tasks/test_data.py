@@ -92,4 +92,4 @@ def test_other_words(capsys, args, word):
 
 def test_help(capsys):
     assert main(["data", "--help"]) == 0
-    assert "eegdae data get NAME" in capsys.readouterr().out
+    assert "usage: eegdae data list | get NAME" in capsys.readouterr().out
