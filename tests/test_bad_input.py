@@ -246,7 +246,7 @@ def test_a_code_larger_than_its_input_without_noise_is_warned_of_once(capsys, tm
         (["features=power", "model.joint_layer=8"], "model.joint_layer=8: there is one view"),
         (["model.hiden=[3]"], "model.hiden: unknown key; did you mean 'hidden'?"),
         (["+corruption.lvel=1"], "corruption.lvel: unknown key; did you mean 'level'"),
-        (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, files,"),
+        (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: eegmat, "),
         (
             ["corruption=gausian"],
             "corruption=gausian: no such choice; did you mean 'gaussian'? known: artefacts",

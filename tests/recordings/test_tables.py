@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shell import error_line, run_json
 
+from eegdae.cli import main
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Recording, load_recordings, read_recordings
 
@@ -401,3 +403,51 @@ def test_sets_are_filtered(real, name, folder, some):
     for before, after in zip(raw, ready, strict=True):
         assert abs(before.data.mean(axis=1)).max() > 10
         assert abs(after.data.mean(axis=1)).max() < 1
+
+
+SMALLEST = (
+    *("~experiment", "features=[power]", "split=run_kfold", "split.n_folds=2", "model.hidden=[8,4]"),
+    *("pretrain.epochs=1", "pretrain.joint_epochs=1", "trainer.threads=1"),
+)
+
+
+@pytest.mark.slow
+def test_a_run_on_skab(real, tmp_path):
+    real("skab", "skab")
+    assert (
+        main(
+            [
+                "train",
+                "data=skab",
+                "windows.size=16",
+                "windows.stride=16",
+                *SMALLEST,
+                f"hydra.run.dir={tmp_path}",
+            ]
+        )
+        == 0
+    )
+    metrics = run_json(tmp_path)["metrics"]
+    assert metrics["chance"]["balanced_accuracy"]["mean"] == 0.5
+    assert "codes" in metrics
+
+
+@pytest.mark.slow
+def test_a_run_without_labels_judges_nothing(real, tmp_path, capsys):
+    real("ett", "ett")
+    week = ["windows.size=604800", "windows.stride=604800"]
+    assert main(["train", "data=ett", *week, *SMALLEST, f"hydra.run.dir={tmp_path}"]) == 0
+    assert "no labels: codes were trained, nothing was judged" in capsys.readouterr().out
+    with np.load(tmp_path / "codes.npz") as archive:
+        assert {len(archive[name]) for name in archive.files if archive[name].ndim == 2} == {206}
+
+
+def test_a_table_on_the_command_line(tmp_path, capsys):
+    path = write(tmp_path, SMALL.replace("0.04", "0.01"))
+    line = error_line(
+        capsys, ["train", f"data={path}", "data.time=time", f"hydra.run.dir={tmp_path / 'run'}"]
+    )
+    assert line == (
+        f"{path}: row 3 lies before row 2; sort the rows and leave one a time, or, where they are evenly "
+        "sampled, set data.time=null and data.sfreq"
+    )
