@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import mne_files, moabb
+from eegdae.recordings import mne_files, moabb, tables
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
@@ -55,6 +55,7 @@ SOURCES: dict[str, Source] = {
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, moabb.find_folder, moabb.get),
     "npz": Source(read_npz, (".npz",)),
     "sound": Source(read_sound, SOUND, ("ch_names",)),
+    "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
     "xdf": Source(read_xdf, XDF, XDF_KEYS),
 }
@@ -63,8 +64,8 @@ _COMMON = (
     *("interpolated", "prepare", "resource", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "unit")
-_LISTS = ("classes", "exclude", "ch_names", "interpolated")
+_TEXTS = ("name", "source", "pattern", "strip", "montage", "unit", "encoding")
+_LISTS = ("classes", "exclude", "ch_names", "interpolated", "channels", "columns")
 _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")
 
@@ -320,6 +321,8 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
     for key, value in cfg.items():
         if value is None:
             continue
+        if key == "unit" and cfg.get("source") == "table" and isinstance(value, Mapping):
+            continue  # column to unit
         if key in _TEXTS and not isinstance(value, str):
             raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
         if key == "subject" and not isinstance(value, str | int):
@@ -338,7 +341,7 @@ def _kind(file: Path) -> str:
     for name, source in SOURCES.items():
         if file.name.lower().endswith(source.extensions):
             return name
-    return "mne"
+    return "table" if file.name.lower().endswith((".txt", ".txt.gz")) else "mne"
 
 
 def _as_regex(pattern: object) -> re.Pattern[str] | None:
@@ -353,14 +356,15 @@ def _as_regex(pattern: object) -> re.Pattern[str] | None:
     if len(set(fields)) < len(fields):
         raise EegdaeError(f"data.pattern={pattern}: each of {', '.join(_FROM_NAME)} may stand once")
     parts = re.split(r"{.*?}", str(pattern))
-    between = [f"(?P<{field}>.+?)" for field in fields] + [""]
+    between = [f"(?P<{field}>[^/]+?)" for field in fields] + [""]
     return re.compile("".join(re.escape(p) + b for p, b in zip(parts, between, strict=True)))
 
 
 def _about(path: Path, pattern: re.Pattern[str] | None, cfg: Mapping[str, Any]) -> dict[str, str]:
     about = {} if cfg.get("subject") is None else {"subject": str(cfg["subject"])}
     if pattern is not None:
-        match = pattern.fullmatch(path.name)
+        n_parts = str(cfg["pattern"]).count("/") + 1  # sub-{subject}/{run}.csv: of the folder and the file
+        match = pattern.fullmatch("/".join(Path(os.path.abspath(path)).parts[-n_parts:]))
         if match is None:
             raise EegdaeError(f"{path}: its name does not fit data.pattern={cfg['pattern']}")
         about.update(match.groupdict())

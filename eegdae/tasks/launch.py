@@ -26,6 +26,9 @@ from eegdae.tasks.targets import check_targets
 log = logging.getLogger("eegdae")
 
 _FILES = {".npz": "npz_files", ".ts": "ts_files"}
+_FILES |= dict.fromkeys(
+    (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".arrow", ".feather"), "table_files"
+)
 """Ending of a file -> the choice of ``data`` that reads it; all others are MNE's."""
 
 
@@ -199,7 +202,7 @@ def _data_path(arg: str) -> list[str]:
     listed = value.startswith("[") and value.endswith("]")
     files = [file.strip(" '\"") for file in (value[1:-1].split(",") if listed else [value])]
     quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
-    choice = _FILES.get(Path(files[0]).suffix.lower(), "files")
+    choice = next((c for ending, c in _FILES.items() if files[0].lower().endswith(ending)), "files")
     return [f"data={choice}", f"data.path=[{','.join(quoted)}]" if listed else f"data.path={quoted[0]}"]
 
 
