@@ -1,52 +1,28 @@
-"""Reference, filter and rate of a whole recording, before it is cut: MNE's own functions, in float64."""
+"""Filter and rate of a whole recording: MNE's own functions, in float64."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError
 from eegdae.recordings.recording import Annotation, Recording
-from eegdae.recordings.reference import rereference
-
-_KEYS = ("l_freq", "h_freq", "sfreq", "reference", "laplacian")
 
 
-def prepare(
-    recording: Recording,
-    *,
-    l_freq: float | None = None,
-    h_freq: float | None = None,
-    sfreq: float | None = None,
-    reference: str | Sequence[str] | None = None,
-    laplacian: bool = False,
+def filtered(
+    recording: Recording, *, l_freq: float | None, h_freq: float | None, sfreq: float | None
 ) -> Recording:
-    """Give a recording another reference, filter it (zero-phase FIR) and resample it.
-
-    Filtering comes before windowing because the filter is longer than a window. Stretches that were not
-    observed are bridged by straight lines while filtering and are unobserved again afterwards; a flat channel
-    stays flat.
+    """Filter a recording and resample it.
 
     Parameters
     ----------
     recording : Recording
         Any recording.
-    l_freq : float or None
-        Lower edge of the pass band in hertz; None = no high-pass.
-    h_freq : float or None
-        Upper edge of the pass band in hertz; None = no low-pass.
-    sfreq : float or None
-        New sampling rate in hertz; None = as it is.
-    reference : str, sequence of str or None
-        ``"average"``, or the channels whose mean is taken off all; None = as recorded. See
-        `eegdae.recordings.reference.rereference`, also for what becomes of gaps.
-    laplacian : bool
-        Whether to take the surface Laplacian.
+    l_freq, h_freq, sfreq : float or None
+        Of `eegdae.recordings.prepare.prepare`, checked.
 
     Returns
     -------
@@ -56,19 +32,11 @@ def prepare(
     Raises
     ------
     EegdaeError
-        If a frequency does not fit the rate, the filter is longer than the recording, or the channels cannot
-        have the reference or the Laplacian.
-
-    Notes
-    -----
-    `mne.filter.filter_data` with its defaults (Hamming window, firwin design), then
-    `mne.filter.resample` with ``method="polyphase"``, which keeps sample k at time k / sfreq.
+        If the filter is longer than the recording.
     """
     import mne
 
     old = recording.sfreq
-    _check_frequencies(recording, l_freq, h_freq, sfreq)
-    recording = rereference(recording, reference=reference, laplacian=laplacian)
     data = _bridged(recording)  # (n_chans, n_times)
     flat = np.ptp(data, axis=1) == 0
     level = data[flat, :1] if l_freq is None else 0.0
@@ -97,37 +65,10 @@ def prepare(
     return replace(recording, data=values, sfreq=new, mask=mask, annotations=annotations)
 
 
-def check_prepare(options: object) -> Mapping[str, Any]:
-    """Check the ``prepare`` block of a data configuration.
-
-    Parameters
-    ----------
-    options : object
-        The block as read: a mapping, or None for none.
-
-    Returns
-    -------
-    mapping
-        The keyword arguments of `prepare`.
-
-    Raises
-    ------
-    EegdaeError
-        If it is not a mapping, or holds an unknown key.
-    """
-    if options is None:
-        return {}
-    if not isinstance(options, Mapping):
-        raise EegdaeError(f"data.prepare={options!r}: a mapping with {', '.join(_KEYS)} is needed")
-    for key in options:
-        if key not in _KEYS:
-            raise EegdaeError(f"data.prepare.{key}: unknown key; {did_you_mean(str(key), _KEYS)}")
-    return options
-
-
-def _check_frequencies(
+def check_frequencies(
     rec: Recording, l_freq: float | None, h_freq: float | None, sfreq: float | None
 ) -> None:
+    """Refuse frequencies that do not fit the rate of a recording, or one another."""
     for key, value in (("l_freq", l_freq), ("h_freq", h_freq), ("sfreq", sfreq)):
         if value is not None and not (isinstance(value, int | float) and 0 < value < np.inf):
             raise EegdaeError(f"data.prepare.{key}={value!r}: a number above 0 (Hz), or null, is needed")

@@ -1,0 +1,7 @@
+"""What is done to a whole recording before it is cut."""
+
+from __future__ import annotations
+
+from eegdae.recordings.prepare.steps import check_prepare, prepare
+
+__all__ = ["check_prepare", "prepare"]
