@@ -50,6 +50,8 @@ class Windows:
         ``"average"``, or the channels whose mean was taken off; None = as recorded.
     laplacian : bool
         Whether the signals are surface Laplacians.
+    notes : tuple of str
+        What preparation found, one entry a recording where it found something: ``"SOURCE: NOTE; NOTE"``.
     """
 
     x: NDArray[np.float32]
@@ -64,6 +66,7 @@ class Windows:
     interpolated: tuple[str, ...] = ()
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -188,6 +191,7 @@ def make_windows(
         interpolated=tuple(n for n in first.ch_names if any(n in rec.interpolated for rec in recordings)),
         reference=first.reference,
         laplacian=first.laplacian,
+        notes=tuple(f"{rec.source}: {'; '.join(rec.notes)}" for rec in recordings if rec.notes),
     )
 
 

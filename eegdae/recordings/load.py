@@ -86,7 +86,7 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
         check_intact(path)
         about = _about(path, pattern, cfg)
         for rec in source.read(path, cfg):
-            ready = prepare(rec, **options) if options else rec
+            ready = prepare(rec, **options)
             recordings.append(_labelled(_with(ready, about), labels))
     return _marked(recordings, cfg.get("interpolated") or ())
 
@@ -223,7 +223,12 @@ def _marked(recordings: list[Recording], interpolated: Sequence[str]) -> list[Re
             hint = did_you_mean(interpolated[place], there.values())
             raise EegdaeError(f"data.interpolated: {interpolated[place]!r} is not a channel; {hint}")
     return [
-        replace(rec, interpolated=tuple(name for name in rec.ch_names if canonical_name(name) in wanted))
+        replace(
+            rec,
+            interpolated=tuple(
+                name for name in rec.ch_names if name in rec.interpolated or canonical_name(name) in wanted
+            ),
+        )
         for rec in recordings
     ]
 

@@ -48,6 +48,8 @@ def load_windows(data: Mapping[str, Any], windows: Mapping[str, Any]) -> Windows
     )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
+    for note in cut.notes:
+        log.info(f"prepared: {note}")
     return cut
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from eegdae.recordings.prepare.steps import check_prepare, prepare
+from eegdae.recordings.prepare.options import check_prepare
+from eegdae.recordings.prepare.steps import prepare
 
 __all__ = ["check_prepare", "prepare"]
