@@ -97,7 +97,8 @@ def prepare(
     """
     rules, artefacts = as_bad_channels(bad_channels), as_artefacts(annotate)
     recording = chosen(recording, pick=pick, drop=drop, rename=rename, montage=montage)
-    recording = in_microvolt(recording, as_unit(unit))
+    units, unit = dict(zip(recording.ch_names, recording.units, strict=True)), as_unit(unit)
+    recording = in_microvolt(recording, unit)
     check_frequencies(recording, l_freq, h_freq, sfreq)
     freqs = notch_frequencies(notch, recording.sfreq, source=recording.source)
     if causal:
@@ -105,7 +106,7 @@ def prepare(
         _check_causal(recording, rules, has_artefacts=artefacts is not None, spatial=spatial)
     recording = notched(recording, freqs, causal=causal)
     treated = treat_bad_channels(recording, rules, causal=causal)
-    check_plausible(treated)
+    check_plausible(treated, unit=unit, units=units)
     recording = without_artefacts(treated, artefacts)
     if interpolate_to is not None:
         recording = on_common_montage(recording, interpolate_to, causal=causal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -81,11 +82,7 @@ def in_microvolt(recording: Recording, unit: str | float | None) -> Recording:
     units = list(given)
     data = recording.data
     for c in volts:
-        factor = 1.0
-        if isinstance(unit, float):
-            factor = unit
-        elif unit != "arbitrary":
-            factor = _FACTORS[given[c] if unit == "auto" else unit]
+        factor = _factor(unit, given[c])
         units[c] = "a.u." if unit == "arbitrary" else "uV"
         if factor != 1.0:
             data = data.copy() if data is recording.data else data
@@ -97,6 +94,13 @@ def in_microvolt(recording: Recording, unit: str | float | None) -> Recording:
                     "beyond float32 then; give the unit of the numbers"
                 )
     return replace(recording, data=data, units=tuple(units))
+
+
+def _factor(unit: str | float | None, old: str) -> float:
+    """What numbers in the file's unit ``old`` are multiplied by."""
+    if isinstance(unit, float):
+        return unit
+    return _FACTORS.get(old if unit == "auto" else str(unit), 1.0)
 
 
 def deviation(values: NDArray[np.float32], *, sfreq: float) -> float:
@@ -119,7 +123,9 @@ def deviation(values: NDArray[np.float32], *, sfreq: float) -> float:
     return float(np.median(np.concatenate([np.abs(part - np.median(part)) for part in parts])))
 
 
-def check_plausible(recording: Recording) -> None:
+def check_plausible(
+    recording: Recording, *, unit: str | float | None = None, units: Mapping[str, str] | None = None
+) -> None:
     """Refuse EEG whose size cannot be that of EEG in microvolt: a unit is wrong.
 
     Flat channels and channels without observed samples pass: what they are is told elsewhere.
@@ -128,6 +134,10 @@ def check_plausible(recording: Recording) -> None:
     ----------
     recording : Recording
         Any recording; of it the EEG channels in ``"uV"``.
+    unit : str, float or None
+        What `in_microvolt` was given, and
+    units : mapping of str to str, or None
+        the unit of each channel before: the suggestion replaces it.
 
     Raises
     ------
@@ -146,18 +156,19 @@ def check_plausible(recording: Recording) -> None:
     if not sizes:
         return
     name, size = next(iter(sizes.items()))
+    mend = _mend(float(np.median(list(sizes.values()))), _factor(unit, (units or {}).get(name, "uV")))
     few = f", or leave it out: data.prepare.drop=[{', '.join(sizes)}]" if len(sizes) < len(eeg) / 2 else ""
     raise EegdaeError(
         f"{recording.source}: channel {name} has a median absolute deviation of {size:.3g} uV, outside "
         f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g} uV ({len(sizes)} of {len(eeg)} channels have); "
-        f"{_mend(float(np.median(list(sizes.values()))))}, or data.prepare.unit=arbitrary if the unit is not "
-        f"known{few}"
+        f"{mend}, or data.prepare.unit=arbitrary if the unit is not known{few}"
     )
 
 
-def _mend(size: float) -> str:
+def _mend(size: float, before: float) -> str:
     factor = 10.0 ** (3 * round((1 - np.log10(size)) / 3))  # of a thousand, nearest to 10 uV
+    whole = factor * before
     for word, known in _FACTORS.items():
-        if np.isclose(factor, known) and word != "uV":
+        if np.isclose(whole, known, rtol=1e-6):
             return f"a factor of {factor:g} mends it: data.prepare.unit={word} if the numbers are {word}"
-    return f"a factor of {factor:g} mends it: data.prepare.unit={factor:.0e}"
+    return f"a factor of {factor:g} mends it: data.prepare.unit={whole:g}"

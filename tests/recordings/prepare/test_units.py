@@ -50,6 +50,19 @@ def test_eeg_of_no_plausible_size_is_refused_and_the_suggestion_mends_it(scale, 
     assert prepare(rec(scale), unit="arbitrary").units == ("a.u.",) * 3
 
 
+@pytest.mark.parametrize(
+    ("file", "unit", "suggested"),
+    [("uV", "V", "uV"), ("V", "auto", "uV"), ("uV", "nV", "uV"), ("uV", "mV", "uV"), ("uV", 1e-3, "uV")],
+)
+def test_the_suggestion_takes_the_place_of_what_was_declared(file, unit, suggested, one_line):
+    recording = rec(unit=file)
+    if unit in ("nV", 1e-3):
+        recording = rec(50.0, unit=file)
+    said = one_line(prepare, recording, unit=unit)
+    assert f"data.prepare.unit={suggested} if the numbers are {suggested}" in said
+    assert prepare(recording, unit=suggested).unit == "uV"
+
+
 def test_the_limits_are_a_tenth_and_a_thousand_microvolt(one_line):
     for size in (0.101, 999.0):
         prepare(rec(size / deviation(rec(1.0).data[0], sfreq=100), names=("Cz",)))
