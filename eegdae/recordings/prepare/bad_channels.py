@@ -147,6 +147,8 @@ def find_bad_channels(recording: Recording, rules: BadChannels) -> dict[str, str
     sfreq = rec.sfreq
     found = _flat(rec, data, seen, rules.flat)
     alive = [c for c, name in enumerate(rec.ch_names) if name not in found]
+    if not alive:
+        return found
     data, seen = data[alive], seen[alive]
     names = [rec.ch_names[c] for c in alive]
     data -= np.median(data, axis=1, keepdims=True)

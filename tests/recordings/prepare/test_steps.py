@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from eegdae.recordings import load_recordings, read_recordings
+from eegdae.errors import EegdaeError
+from eegdae.recordings import as_recording, load_recordings, read_recordings
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.prepare.options import KEYS
 from eegdae.tasks.prepare import load_windows
@@ -51,6 +52,37 @@ def test_all_steps_at_once_are_the_same_by_hand_with_mne(eegmat):
     assert np.abs(got.data - raw.get_data() * 1e6).max() < 1e-3
     assert np.corrcoef(got.data.ravel(), raw.get_data().ravel())[0, 1] > 0.999999
     assert [note.split(":")[0] for note in got.notes] == ["bad channel P7", "interpolate_to"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bad_channels": "find"},
+        {"bad_channels": {"find": True, "do": "interpolate"}, "montage": "standard_1005"},
+        {"annotate": {"muscle": 4, "flat": 0.1, "amplitude": 5}},
+        {"notch": {"line": 50}},
+        {"interpolate_to": ["Cz"], "reference": "average"},
+        {"causal": True, "sfreq": 64, "l_freq": 1, "notch": 50},
+    ],
+    ids=lambda options: "-".join(options),
+)
+@pytest.mark.filterwarnings("error")
+def test_recordings_with_next_to_nothing_are_prepared_or_refused(options):
+    names = ("Fp1", "Fp2", "C3", "C4", "O1", "O2")
+    for n_times in (2, 10, 600):
+        for sfreq in (4.0, 128.0, 500.0):
+            whole = np.random.default_rng(0).normal(scale=10, size=(6, n_times))
+            half, one = whole.copy(), np.zeros_like(whole)
+            half[:, : n_times // 2] = np.nan
+            one[0] = whole[0]
+            for data in (whole, half, one, np.full_like(whole, np.nan), np.full_like(whole, 3.0)):
+                recording = as_recording(data, sfreq=sfreq, ch_names=names, unit="uV", source="a.edf")
+                try:
+                    got = prepare(recording, **options)
+                except EegdaeError:
+                    continue
+                assert np.isfinite(got.data).all()
+                assert got.mask is None or not got.data[~got.mask].any()
 
 
 def test_the_keys_stand_in_the_order_of_the_steps():
