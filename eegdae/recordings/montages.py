@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,7 @@ def standard_positions(
     EegdaeError
         If there is no such montage, or it has no place for a channel.
     """
-    import mne
-
-    standard = standard_montage(montage, where=where)
-    places = {name.lower(): name for name in standard.ch_names}
+    places = _places(str(montage), where)
     found = [places.get(name.lower(), places.get(canonical_name(name).lower())) for name in ch_names]
     absent = [name for name, place in zip(ch_names, found, strict=True) if place is None]
     if absent:
@@ -78,7 +76,15 @@ def standard_positions(
             f"{source}: {montage} has no place for channel {', '.join(absent)}; exclude or rename it, or set "
             f"{where}=null"
         )
-    of_head = mne.create_info(list(standard.ch_names), sfreq=1.0, ch_types="eeg")
-    of_head.set_montage(standard, verbose="error")
-    at = {chan["ch_name"]: chan["loc"][:3] for chan in of_head["chs"]}
-    return np.array([at[str(place)] for place in found], dtype=np.float64)
+    return np.array(found, dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _places(montage: str, where: str) -> dict[str, tuple[float, ...]]:
+    """Lower-case name -> position in head coordinates."""
+    import mne
+
+    standard = standard_montage(montage, where=where)
+    info = mne.create_info(list(standard.ch_names), sfreq=1.0, ch_types="eeg")
+    info.set_montage(standard, verbose="error")
+    return {chan["ch_name"].lower(): tuple(chan["loc"][:3]) for chan in info["chs"]}

@@ -69,8 +69,8 @@ def test_all_steps_at_once_are_the_same_by_hand_with_mne(eegmat):
 @pytest.mark.filterwarnings("error")
 def test_recordings_with_next_to_nothing_are_prepared_or_refused(options):
     names = ("Fp1", "Fp2", "C3", "C4", "O1", "O2")
-    for n_times in (2, 10, 600):
-        for sfreq in (4.0, 128.0, 500.0):
+    for n_times in (2, 600):
+        for sfreq in (4.0, 128.0):
             whole = np.random.default_rng(0).normal(scale=10, size=(6, n_times))
             half, one = whole.copy(), np.zeros_like(whole)
             half[:, : n_times // 2] = np.nan
