@@ -33,7 +33,17 @@ SCHEMA = 1
 BLOCK_BYTES = 2**24
 """Windows are copied in blocks of about this size."""
 
-_PLAIN = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
+_PLAIN = (
+    "sfreq",
+    "ch_names",
+    "units",
+    "classes",
+    "dropped",
+    "interpolated",
+    "reference",
+    "laplacian",
+    "notes",
+)
 
 
 def build(

@@ -54,6 +54,8 @@ class Windows:
         ``"average"``, or the channels whose mean was taken off; None = as recorded.
     laplacian : bool
         Whether the signals are surface Laplacians.
+    notes : tuple of str
+        What preparation found, one entry a recording where it found something: ``"SOURCE: NOTE; NOTE"``.
     """
 
     x: NDArray[np.float32]
@@ -68,6 +70,7 @@ class Windows:
     interpolated: tuple[str, ...] = ()
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -188,6 +191,7 @@ class About:
         self._first: Recording | None = None
         self._same_positions = True
         self._interpolated: set[str] = set()
+        self._notes: list[str] = []
 
     def take(self, recording: Recording, *, drop: bool) -> Recording:
         """Check a recording against the first, and note what it says.
@@ -222,6 +226,8 @@ class About:
         here, there = first.ch_pos, recording.ch_pos
         self._same_positions &= here is not None and there is not None and np.allclose(here, there)
         self._interpolated.update(recording.interpolated)
+        if recording.notes:
+            self._notes.append(f"{recording.source}: {'; '.join(recording.notes)}")
         self.labels.update((a.label, recording.source) for a in recording.annotations if a.label)
         return recording
 
@@ -260,6 +266,7 @@ class About:
             interpolated=tuple(name for name in first.ch_names if name in self._interpolated),
             reference=first.reference,
             laplacian=first.laplacian,
+            notes=tuple(self._notes),
         )
 
 

@@ -29,6 +29,7 @@ def rec(seed, *, gaps=False, n_times=300, **changes):
             "sfreq": 50.0,
             "ch_names": ["Fz", "Cz", "Pz"],
             "unit": "uV",
+            "interpolated": ["Pz"] if seed == 1 else [],
             "source": f"{seed}.edf",
             "subject": f"0{seed}",
             "run": "NA" if seed % 2 else "",
@@ -38,7 +39,17 @@ def rec(seed, *, gaps=False, n_times=300, **changes):
     )
 
 
-FIELDS = ("sfreq", "ch_names", "units", "classes", "dropped", "interpolated", "reference", "laplacian")
+FIELDS = (
+    "sfreq",
+    "ch_names",
+    "units",
+    "classes",
+    "dropped",
+    "interpolated",
+    "reference",
+    "laplacian",
+    "notes",
+)
 
 
 def one(recording):

@@ -55,8 +55,16 @@ def canonical_name(name: str) -> str:
     R. Oostenveld, P. Praamstra, The five percent electrode system for high-resolution EEG and ERP
     measurements, Clinical Neurophysiology 112, 2001.
     """
-    bare = _SUFFIX.sub("", _PREFIX.sub("", name.strip())).rstrip(".")
-    return _KNOWN.get(bare.lower(), name)
+    return _KNOWN.get(_bare(name), name)
+
+
+def is_electrode(name: str) -> bool:
+    """Tell whether a name is one of an electrode of the 10-5 system or of an ear, in any spelling."""
+    return _bare(name) in _KNOWN
+
+
+def _bare(name: str) -> str:
+    return _SUFFIX.sub("", _PREFIX.sub("", name.strip())).rstrip(".").lower()
 
 
 def electrodes(ch_names: Iterable[str], *, where: str = "ch_names") -> dict[str, int]:

@@ -141,9 +141,12 @@ class Reader:
         check_intact(path)
         about = _about(path, _as_regex(cfg.get("pattern")), cfg)
         for rec in source_of(cfg).read(path, cfg):
-            ready = prepare(rec, **options) if options else rec
-            named = _labelled(_with(ready, about), labels)
-            computed = tuple(name for name in named.ch_names if canonical_name(name) in wanted)
+            named = _labelled(_with(prepare(rec, **options), about), labels)
+            computed = tuple(
+                name
+                for name in named.ch_names
+                if name in named.interpolated or canonical_name(name) in wanted
+            )
             yield replace(named, interpolated=computed)
 
 

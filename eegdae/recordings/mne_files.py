@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.montages import standard_positions
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
 EXTENSIONS = (".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt", ".mff", ".egi", ".nxe")
@@ -144,25 +145,8 @@ def _annotations(raw: Any, shape: tuple[int, int]) -> tuple[list[Annotation], ND
 def _positions(
     raw: Any, picks: Sequence[int], names: list[str], montage: str | None, path: Path
 ) -> NDArray[np.float64] | None:
-    import mne
-
-    if montage is None:
-        own = np.array([raw.info["chs"][pick]["loc"][:3] for pick in picks], dtype=np.float64)
-        has_own = np.isfinite(own).all() and bool(np.any(own != 0, axis=1).all())
-        return own if has_own else None
-    known = mne.channels.get_builtin_montages()
-    # MNE 1.13 gave the standard montages a new name, of the head they were measured on.
-    now = montage.replace("standard_", "colin27_") if "colin27_1005" in known else montage
-    if now not in known:
-        raise EegdaeError(f"data.montage={montage!r}: {did_you_mean(montage, (*known, 'standard_1005'))}")
-    standard = mne.channels.make_standard_montage(now)
-    places = {name.lower() for name in standard.ch_names}
-    absent = [name for name in names if name.lower() not in places]
-    if absent:
-        raise EegdaeError(
-            f"{path}: {montage} has no place for channel {', '.join(absent)}; exclude or rename it, or set "
-            "data.montage=null"
-        )
-    info = mne.create_info(names, sfreq=1.0, ch_types="eeg")
-    info.set_montage(standard, match_case=False, match_alias=False, verbose="error")
-    return np.array([chan["loc"][:3] for chan in info["chs"]], dtype=np.float64)
+    if montage is not None:
+        return standard_positions(names, montage, where="data.montage", source=str(path))
+    own = np.array([raw.info["chs"][pick]["loc"][:3] for pick in picks], dtype=np.float64)
+    has_own = np.isfinite(own).all() and bool(np.any(own != 0, axis=1).all())
+    return own if has_own else None

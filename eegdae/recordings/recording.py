@@ -60,6 +60,9 @@ class Recording:
         ``"average"``, or the channels whose mean was taken off; None = as recorded.
     laplacian : bool
         Whether the signals are surface Laplacians.
+    notes : tuple of str
+        What preparation found and did: bad channels and the rules that they break, shares of time that became
+        unobserved, channels that were computed.
     """
 
     data: NDArray[np.float32]
@@ -76,6 +79,7 @@ class Recording:
     interpolated: tuple[str, ...] = ()
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def n_chans(self) -> int:

@@ -14,7 +14,7 @@ from eegdae.recordings.channels import find_channels
 from eegdae.recordings.recording import Recording, bad_channels_of
 
 # Of spheres that electrodes on a head lie on, an infant's to a large adult's; a few in a row lie on any.
-_RADII = (0.04, 0.15)
+HEAD_RADII = (0.04, 0.15)
 
 
 def reference_operator(
@@ -122,7 +122,7 @@ def laplacian_operator(
             warnings.simplefilter("ignore")  # MNE's, of a radius that is refused below
             raw.set_montage(montage, verbose="error")
             radius, centre, _ = mne.bem.fit_sphere_to_headshape(raw.info, verbose="error")
-            if not _RADII[0] <= radius <= _RADII[1]:
+            if not HEAD_RADII[0] <= radius <= HEAD_RADII[1]:
                 raise ValueError(f"a sphere through them has a radius of {radius:.3g} m")
             made = mne.preprocessing.compute_current_source_density(
                 raw, sphere=(*centre, radius), copy=False, verbose="error"
@@ -131,7 +131,7 @@ def laplacian_operator(
         reason = " ".join(str(error).split())
         raise EegdaeError(
             f"{where}: cannot be computed from the positions of {len(names)} channels: {reason}; "
-            f"needed: electrodes all over a head, {_RADII[0]:g} to {_RADII[1]:g} m, or false"
+            f"needed: electrodes all over a head, {HEAD_RADII[0]:g} to {HEAD_RADII[1]:g} m, or false"
         ) from error
     operator: NDArray[np.float64] = made.get_data()
     if not np.isfinite(operator).all():

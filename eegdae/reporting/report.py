@@ -55,6 +55,9 @@ def _summary(data: ReportData) -> list[Block]:
     if data.dropped:
         rows = [[reason, str(count)] for reason, count in data.dropped.items()]
         blocks.append(Table(header=("left out", "count"), rows=rows, caption="Windows and channels left out"))
+    if data.notes:
+        rows = [[note] for note in data.notes]
+        blocks.append(Table(header=("recording",), rows=rows, caption="What preparation found"))
     return blocks
 
 

@@ -216,6 +216,8 @@ class ReportData:
         One row a layer.
     dropped : mapping of str to int
         Reason -> number of windows or channels left out.
+    notes : sequence of str
+        What preparation found, ``"SOURCE: NOTE; NOTE"``.
     examples : sequence of SignalExample or FeatureExample
         Reconstructions, one figure each.
     matrices : sequence of MatrixExample
@@ -246,6 +248,7 @@ class ReportData:
     history: pd.DataFrame
     network: Sequence[tuple[str, str, str, int]] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
     examples: Sequence[SignalExample | FeatureExample] = ()
     matrices: Sequence[MatrixExample] = ()
     networks: Sequence[NetworkExample] = ()

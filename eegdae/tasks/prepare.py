@@ -62,6 +62,8 @@ def load_windows(
     )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
+    for note in cut.notes:
+        log.info(f"prepared: {note}")
     return cut
 
 

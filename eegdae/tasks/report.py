@@ -79,6 +79,7 @@ def report_data(
         history=final,
         network=layer_table(model.stacks),
         dropped=windows.dropped,
+        notes=windows.notes,
         examples=_examples(settings, windows, model, folder, n_folds=len(audit)),
         matrices=_matrices(windows, data, model),
         networks=[

@@ -152,7 +152,7 @@ def _code() -> str:
     import mne
 
     root = Path(eegdae.__file__).parent
-    files = [*sorted((root / "recordings").glob("*.py")), root / "cutting.py", root / "windows.py"]
+    files = [*sorted((root / "recordings").rglob("*.py")), root / "cutting.py", root / "windows.py"]
     whole = hashlib.sha256(mne.__version__.encode())
     for file in [*files, root / "store.py"]:
         whole.update(file.read_bytes())

@@ -88,6 +88,7 @@ def report_data(watch):
         history=history(),
         network=[("raw", "layer 1", "600 to 256", 153856)],
         dropped={"missing": 3},
+        notes=["S1.edf: bad channel P7: flat; left out"],
         examples=[
             SignalExample(
                 view="raw",

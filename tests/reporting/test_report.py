@@ -40,6 +40,7 @@ def test_report_shows_everything(report_data, scalp):
         "fold",
         "final model, in-sample",
         "missing",
+        "S1.edf: bad channel P7: flat; left out",
         "153 856",
         "doing nothing",
         "every subject counted once",

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from eegdae.recordings import Annotation, as_recording, load_recordings
-from eegdae.recordings.prepare import _filter_seconds, prepare
+from eegdae.recordings.prepare import prepare
+from eegdae.recordings.prepare.filters import _filter_seconds
 
 RATE = 250.0
 TIMES = np.arange(int(40 * RATE)) / RATE
