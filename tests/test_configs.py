@@ -43,8 +43,15 @@ def test_every_choice_becomes_settings(group, choice):
     settings = read_settings(config)
     assert settings.recipe.views
     source = source_of(config["data"])
-    common = {"name", "source", "path", "pattern", "subject", "labels", "classes", "interpolated", "prepare"}
-    assert set(settings.data) <= common | {"resource", "licence", "citation", "bands"} | set(source.keys)
+    common = {"name", "source", "path", "pattern", "subject", "about", "labels", "classes"}
+    assert set(settings.data) <= common | {
+        "interpolated",
+        "prepare",
+        "resource",
+        "licence",
+        "citation",
+        "bands",
+    } | set(source.keys)
 
 
 @pytest.mark.parametrize("head", ["logistic", "mlp"])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import mne_files
+from eegdae.recordings.about_table import read_about
+from eegdae.recordings.bids import KEYS as BIDS_KEYS
+from eegdae.recordings.bids import is_bids, read_bids
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
+from eegdae.recordings.labels import check_labels, labelled
 from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
-from eegdae.recordings.recording import Annotation, Recording
+from eegdae.recordings.recording import Recording
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -32,27 +36,35 @@ class Source:
         Endings of its file names, lower case.
     keys : tuple of str
         Keys of a data configuration that only this source takes.
+    folder : bool
+        Whether its ``path`` is a folder that is read as one, not looked into for files.
     """
 
     read: Callable[[Path, Mapping[str, Any]], list[Recording]]
     extensions: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    folder: bool = False
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """What a path must end in to be taken as it stands: a folder of any name, where one is read."""
+        return ("",) if self.folder else self.extensions
 
 
 SOURCES: dict[str, Source] = {
-    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
+    "bids": Source(read_bids, (), BIDS_KEYS, folder=True),
+    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
     "npz": Source(read_npz, (".npz",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
 }
 _COMMON = (
-    *("name", "source", "path", "pattern", "subject", "labels", "classes"),
+    *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
     *("interpolated", "prepare", "resource", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
 _TEXTS = ("name", "source", "pattern", "strip", "montage", "unit")
 _LISTS = ("classes", "exclude", "ch_names", "interpolated")
 _FROM_NAME = ("subject", "session", "run")
-_LABELS_FROM = (*_FROM_NAME, "annotation")
 
 
 def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
@@ -73,33 +85,54 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     EegdaeError
         If a key, a file or a channel does not fit: names it.
     """
+    return _load(cfg)
+
+
+def _load(cfg: Mapping[str, Any], raws: Sequence[Any] = ()) -> list[Recording]:
     source = source_of(cfg)
     for key in cfg:
         if key not in _COMMON and key not in source.keys:
             raise EegdaeError(f"data.{key}: unknown key; {did_you_mean(str(key), (*_COMMON, *source.keys))}")
     _check_types(cfg)
     options = check_prepare(cfg.get("prepare"))
-    labels = _check_labels(cfg.get("labels"))
+    labels = check_labels(cfg.get("labels"))
     pattern = _as_regex(cfg.get("pattern"))
+    table = read_about(cfg.get("about"))
     recordings = []
-    for path in locate(cfg, source.extensions):
-        check_intact(path)
+    for path, found in _of_raws(raws, cfg) if raws else _of_files(source, cfg):
         about = _about(path, pattern, cfg)
-        for rec in source.read(path, cfg):
-            ready = prepare(rec, **options) if options else rec
-            recordings.append(_labelled(_with(ready, about), labels))
+        for rec in found:
+            told = _with(rec if table is None else table.apply(rec, path), about)
+            ready = prepare(told, **options) if options else told
+            recordings.append(labelled(ready, labels))
     return _marked(recordings, cfg.get("interpolated") or ())
 
 
-def read_recordings(
-    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any
-) -> list[Recording]:
-    """Read recordings from files of any known kind; the kind is told by the file name.
+def _of_files(source: Source, cfg: Mapping[str, Any]) -> Iterator[tuple[Path, list[Recording]]]:
+    for path in mne_files.first_parts(locate(cfg, source.endings)):
+        check_intact(path)
+        found = source.read(path, cfg)
+        if source.folder:
+            yield from ((Path(rec.source), [rec]) for rec in found)
+        else:
+            yield path, found
+
+
+def _of_raws(raws: Sequence[Any], cfg: Mapping[str, Any]) -> Iterator[tuple[Path, list[Recording]]]:
+    for k, raw in enumerate(raws):
+        path = Path(raw.filenames[0] or f"Raw {k}") if raw.filenames else Path(f"Raw {k}")
+        yield path, [mne_files.from_raw(raw, cfg, path)]
+
+
+def read_recordings(path: Any, **options: Any) -> list[Recording]:
+    """Read recordings from files of any known kind, or from Raw objects of MNE.
 
     Parameters
     ----------
-    path : str, path or list of these
-        A file, a glob, a folder, or several.
+    path : str, path, mne.io.BaseRaw, or list of these
+        A file, a glob, a folder, the root of a BIDS data set, a Raw object (of any kind, loaded or not, as it
+        is now: filtered, re-referenced, ...), or several. The kind of a file is told by its name. For arrays
+        there is `eegdae.as_recording`, for Epochs `eegdae.windows_from_epochs`.
     **options
         Keys of a data configuration: ``pattern``, ``labels``, ``prepare``, ``exclude``, ``montage``, ...
 
@@ -117,17 +150,31 @@ def read_recordings(
     --------
     >>> recs = read_recordings("data/*.edf", prepare={"l_freq": 0.5, "h_freq": 45})  # doctest: +SKIP
     """
-    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    is_one = isinstance(path, str | os.PathLike) or not isinstance(path, Iterable) or hasattr(path, "info")
+    paths = [path] if is_one else list(path)
+    raws = [item for item in paths if hasattr(item, "first_samp")]
+    for item in paths:
+        if not hasattr(item, "first_samp") and not isinstance(item, str | os.PathLike):
+            raise EegdaeError(
+                f"path: {type(item).__name__} is no file and no Raw object; "
+                "eegdae.as_recording takes arrays, eegdae.windows_from_epochs Epochs"
+            )
+    if raws and len(raws) < len(paths):
+        raise EegdaeError("path: holds Raw objects and files; read one kind at a time")
+    if raws:
+        return _load({**options, "source": "mne"}, raws)
+    if "source" not in options and all(is_bids(Path(item)) for item in paths):
+        options = {"source": "bids", **options}
+    if "source" in options:
+        return load_recordings({**options, "path": paths})
     endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
     files = locate({"path": paths}, endings)
-    if "source" not in options:
-        kinds = {_kind(file) for file in files}
-        if len(kinds) > 1:
-            raise EegdaeError(
-                f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
-            )
-        options = {"source": kinds.pop(), **options}
-    return load_recordings({**options, "path": files})
+    kinds = {_kind(file) for file in files}
+    if len(kinds) > 1:
+        raise EegdaeError(
+            f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
+        )
+    return load_recordings({"source": kinds.pop(), **options, "path": files})
 
 
 def source_of(cfg: Mapping[str, Any]) -> Source:
@@ -226,48 +273,3 @@ def _marked(recordings: list[Recording], interpolated: Sequence[str]) -> list[Re
         replace(rec, interpolated=tuple(name for name in rec.ch_names if canonical_name(name) in wanted))
         for rec in recordings
     ]
-
-
-def _check_labels(labels: object) -> Mapping[str, Any] | None:
-    if labels is None:
-        return None
-    if not isinstance(labels, Mapping) or "from" not in labels:
-        raise EegdaeError(
-            f"data.labels={labels!r}: a mapping with 'from' ({', '.join(_LABELS_FROM)}) is needed"
-        )
-    for key in labels:
-        if key not in ("from", "map"):
-            raise EegdaeError(f"data.labels.{key}: unknown key; {did_you_mean(str(key), ('from', 'map'))}")
-    if not isinstance(labels.get("map") or {}, Mapping):
-        raise EegdaeError(f"data.labels.map={labels['map']!r}: a mapping from old label to new is needed")
-    if labels["from"] not in _LABELS_FROM:
-        raise EegdaeError(
-            f"data.labels.from={labels['from']}: {did_you_mean(str(labels['from']), _LABELS_FROM)}"
-        )
-    return labels
-
-
-def _labelled(rec: Recording, labels: Mapping[str, Any] | None) -> Recording:
-    if labels is None:
-        return rec
-    named = {str(key): str(value) for key, value in (labels.get("map") or {}).items()}
-    if labels["from"] == "annotation":
-        kept = tuple(
-            replace(a, label=named.get(a.label, a.label))
-            for a in rec.annotations
-            if not named or a.label in named
-        )
-        if named and not kept:
-            found = ", ".join(sorted({a.label for a in rec.annotations})) or "none"
-            raise EegdaeError(f"{rec.source}: has none of the annotations of data.labels.map; found: {found}")
-        return replace(rec, annotations=kept)
-    value = str(getattr(rec, labels["from"]))
-    if not value:
-        raise EegdaeError(
-            f"data.labels.from={labels['from']}: {rec.source} has no {labels['from']}; "
-            f"set data.pattern to where it stands in the file names, for example {{{labels['from']}}}.edf"
-        )
-    if named and value not in named:
-        hint = did_you_mean(value, named)
-        raise EegdaeError(f"{rec.source}: {labels['from']} {value!r} is not in data.labels.map; {hint}")
-    return replace(rec, annotations=(Annotation(0, rec.n_times, named.get(value, value)),))
