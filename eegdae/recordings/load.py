@@ -17,7 +17,7 @@ from eegdae.recordings.bids import is_bids, read_bids
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
-from eegdae.recordings.labels import check_labels, labelled
+from eegdae.recordings.labelling import check_labels, labelled
 from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.recording import Recording
