@@ -152,8 +152,8 @@ def _check_table(path: Any, columns: Sequence[str]) -> None:
     file = Path(path)
     try:
         lines = [line.split("\t") for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise EegdaeError(f"{file}: is no UTF-8 text: {_one_line(error)}") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise EegdaeError(f"{file}: cannot be read as UTF-8 text: {_one_line(error)}") from error
     names = [name.strip() for name in lines[0]] if lines else []
     for column in columns:
         if column not in names:

@@ -36,6 +36,13 @@ def check_intact(path: Path) -> None:
     EegdaeError
         Names the file, and for a file that was cut off the expected and the found number of bytes.
     """
+    try:
+        _check(path)
+    except OSError as error:
+        raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check(path: Path) -> None:
     if not path.exists():
         raise EegdaeError(f"{path}: no such file")
     if path.is_dir():

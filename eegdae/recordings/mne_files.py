@@ -33,7 +33,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     """Read one file with MNE-Python.
 
     Tested with files that other libraries wrote: EDF, BDF, BrainVision, EEGLAB and FIF (in parts, too).
-    GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here.
+    GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here. Of
+    two channels of one name MNE makes NAME-0 and NAME-1.
 
     Parameters
     ----------
