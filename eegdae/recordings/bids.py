@@ -133,6 +133,7 @@ def _read(bids_path: Any, options: Mapping[str, Any], *, several_tasks: bool) ->
         try:
             raw = mne_bids.read_raw_bids(bids_path, verbose="error")
             raw.load_data(verbose="error")
+            raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
         except Exception as error:  # of MNE's readers and of tables that are damaged: anything
             raise EegdaeError(f"{file}: cannot be read by mne-bids: {_one_line(error)}") from error
     run = bids_path.run or ""

@@ -60,6 +60,7 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
             raw = mne.io.read_raw(path, preload=True, verbose="error")
+            raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"

@@ -5,8 +5,11 @@ import warnings
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
+from shell import SMALL
 
+from eegdae.cli import main
 from eegdae.recordings import load_recordings, read_recordings
 from eegdae.windows import make_windows
 
@@ -207,3 +210,15 @@ def test_real_eeg_becomes_a_data_set_and_comes_back(eegmat, tmp_path, data_confi
         assert one.ch_names == other.ch_names
         assert one.annotations[0].label == other.annotations[0].label
         assert np.abs(one.data - other.data[:, : one.n_times]).max() < 0.06
+
+
+@pytest.mark.slow
+def test_a_data_set_is_trained_on_by_its_folder(root, tmp_path):
+    overrides = [word for word in SMALL if word not in ("~experiment", "data=mine")]
+    overrides += ["~experiment", f"data={root}", "features.power.bands={low: [2, 10], high: [10, 40]}"]
+    overrides += ["windows.size=1", "windows.bad_channels=drop", f"hydra.run.dir={tmp_path / 'run'}"]
+    assert main(["train", *overrides]) == 0
+    rows = pd.read_csv(tmp_path / "run/metadata.csv", dtype=str)
+    assert sorted(set(rows["subject"])) == list(SUBJECTS)
+    assert set(rows["label"]) == {"left", "right"}
+    assert len(rows) == 6 * 3
