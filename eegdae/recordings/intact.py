@@ -106,6 +106,12 @@ def _check_gdf(path: Path) -> None:
     kinds = struct.unpack(f"<{n_signals}I", words[4 * n_signals :])
     width = sum(n * _GDF_BYTES.get(kind, 1) for n, kind in zip(per_signal, kinds, strict=True))
     expected = n_header + n_records * width
+    if expected + 8 <= found:  # the table of events: mode, and its number of rows in 32 or in 24 bits
+        with path.open("rb") as file:
+            file.seek(expected)
+            mode, *table = file.read(8)
+        n_events = int.from_bytes(table[3:] if is_old else table[:3], "little")
+        expected += 8 + n_events * {1: 6, 3: 12}[mode] if mode in (1, 3) else 0
     if found < expected:
         raise EegdaeError(
             f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"
