@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegdae.errors import EegdaeError
 from eegdae.recordings import load_recordings, read_recordings
+
+from .test_mutations import mutated
 
 
 def save(path, n=100):
@@ -126,3 +129,19 @@ def test_a_name_that_ends_like_another_is_another(three):
     about = table(three / "who.csv", "file,subject\na.npz,1\nxa.npz,2\n")
     got = load_recordings({"source": "npz", "path": [three / "p1/xa.npz"], "about": about})
     assert got[0].subject == "2"
+
+
+@pytest.mark.parametrize(
+    "rows", ["file,subject,label\na.npz,1,x\n", "file,start,stop\np1/a.npz,1,50\na.npz,60,\n"]
+)
+def test_random_damage(three, rows):
+    for seed in range(200):
+        (three / "who.csv").write_bytes(mutated(rows.encode(), np.random.default_rng(seed)))
+        try:
+            (got,) = read_recordings(three / "p1/a.npz", about="who.csv")
+        except EegdaeError as error:
+            message = str(error)
+        else:
+            message = ""
+            assert all(0 <= a.start < a.stop <= 100 for a in got.annotations)
+        assert "\n" not in message

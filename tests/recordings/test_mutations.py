@@ -114,6 +114,20 @@ def test_random_damage(tmp_path, name):
         assert told["refused"] or target.endswith((".vmrk", ".eeg"))
 
 
+@pytest.mark.parametrize(
+    "table", ["channels.tsv", "events.tsv", "electrodes.tsv", "coordsystem.json", "eeg.json"]
+)
+@pytest.mark.parametrize("n", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_random_damage_of_the_tables_of_a_bids_data_set(tmp_path, table, n):
+    mne_bids = pytest.importorskip("mne_bids")
+    raw = a_raw().set_montage("biosemi64", verbose="error")
+    raw.info["line_freq"] = 50
+    place = mne_bids.BIDSPath(root=tmp_path, subject="01", task="rest", datatype="eeg")
+    mne_bids.write_raw_bids(raw, place, allow_preload=True, format="BrainVision", verbose="error")
+    (target,) = tmp_path.rglob(f"*_{table}")
+    try_all(tmp_path, target, range(n))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_much_random_damage(tmp_path, name):
