@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf, open_dict, read_write
 
 from eegdae.features import FROM_WINDOWS
-from eegdae.recordings.load import source_of
+from eegdae.recordings.sources import source_of
 from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import compose_command
 from eegdae.tasks.prepare import plain_config
@@ -44,8 +44,15 @@ def test_every_choice_becomes_settings(group, choice):
     settings = read_settings(config)
     assert settings.recipe.views
     source = source_of(config["data"])
-    common = {"name", "source", "path", "pattern", "subject", "labels", "classes", "interpolated", "prepare"}
-    assert set(settings.data) <= common | {"resource", "licence", "citation", "bands"} | set(source.keys)
+    common = {"name", "source", "path", "pattern", "subject", "about", "labels", "classes"}
+    assert set(settings.data) <= common | {
+        "interpolated",
+        "prepare",
+        "resource",
+        "licence",
+        "citation",
+        "bands",
+    } | set(source.keys)
 
 
 @pytest.mark.parametrize("head", ["logistic", "mlp"])

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from eegdae.recordings.catalogue import cache_dir, data_dir, describe, fetch, get
 from eegdae.recordings.channels import canonical_name, shared_channels
-from eegdae.recordings.load import (
-    SOURCES,
-    Source,
-    as_config,
-    iter_recordings,
-    load_recordings,
-    read_recordings,
-)
+from eegdae.recordings.load import as_config, iter_recordings, load_recordings, read_recordings
+from eegdae.recordings.reader import Reader, check_interpolated
 from eegdae.recordings.recording import Annotation, Recording, as_recording, check_alike
+from eegdae.recordings.sources import SOURCES, Source
 
 __all__ = [
     "SOURCES",
     "Annotation",
+    "Reader",
     "Recording",
     "Source",
     "as_config",
@@ -24,6 +20,7 @@ __all__ = [
     "cache_dir",
     "canonical_name",
     "check_alike",
+    "check_interpolated",
     "data_dir",
     "describe",
     "fetch",

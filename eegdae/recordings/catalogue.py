@@ -163,7 +163,7 @@ def get(cfg: Mapping[str, Any]) -> Path:
     EegdaeError
         If it is missing and cannot be downloaded.
     """
-    from eegdae.recordings.load import source_of
+    from eegdae.recordings.sources import source_of
 
     source = source_of(cfg)
     if source.get is not None and cfg.get("resource"):

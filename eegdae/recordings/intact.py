@@ -10,9 +10,11 @@ import zlib
 from pathlib import Path
 
 from eegdae.errors import EegdaeError
+from eegdae.recordings.mat_intact import check_mat5
 
 _EDF_MAGIC = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI"}
 _BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
+_GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8}
 _SAMPLE_BYTES = {".edf": 2, ".bdf": 3}
 
 
@@ -21,8 +23,8 @@ def check_intact(path: Path) -> None:
 
     EDF and BDF: the header tells how many bytes must follow; MNE only warns when they do not. FIF: every tag
     must be whole, up to the one that ends the file. BrainVision: the data and marker files that the header
-    names are there, the data hold whole samples, and no marker lies behind them. Other formats are left to
-    MNE.
+    names are there, the data hold whole samples, and no marker lies behind them. GDF: as EDF. EEGLAB: see
+    `eegdae.recordings.mat_intact`. Other formats are left to MNE.
 
     Parameters
     ----------
@@ -34,6 +36,13 @@ def check_intact(path: Path) -> None:
     EegdaeError
         Names the file, and for a file that was cut off the expected and the found number of bytes.
     """
+    try:
+        _check(path)
+    except OSError as error:
+        raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check(path: Path) -> None:
     if not path.exists():
         raise EegdaeError(f"{path}: no such file")
     if path.is_dir():
@@ -47,6 +56,10 @@ def check_intact(path: Path) -> None:
         _check_fif(path)
     elif suffix == ".vhdr":
         _check_brainvision(path)
+    elif suffix == ".gdf":
+        _check_gdf(path)
+    elif suffix in (".set", ".mat"):
+        check_mat5(path)
 
 
 def _check_edf(path: Path, suffix: str) -> None:
@@ -66,6 +79,39 @@ def _check_edf(path: Path, suffix: str) -> None:
         return
     expected = n_header + n_records * sum(per_signal) * _SAMPLE_BYTES[suffix]
     found = path.stat().st_size
+    if found < expected:
+        raise EegdaeError(
+            f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"
+        )
+
+
+def _check_gdf(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(256)
+        if head[:4] != b"GDF " or len(head) < 256:
+            raise EegdaeError(f"{path}: is not a GDF file: it begins with {head[:8]!r}")
+        is_old = head[4:5] == b"1"
+        # GDF 1: 64-bit header length at 184, 32-bit number of signals at 252; GDF 2: 16 bits each, in blocks.
+        n_header = struct.unpack_from("<q" if is_old else "<H", head, 184)[0] * (1 if is_old else 256)
+        (n_records,) = struct.unpack_from("<q", head, 236)
+        (n_signals,) = struct.unpack_from("<I" if is_old else "<H", head, 252)
+        found = path.stat().st_size
+        if not 0 < n_signals <= found // 256 or n_header < 256 * (1 + n_signals) or n_records < 0:
+            raise EegdaeError(f"{path}: its GDF header is damaged or cut off")
+        file.seek(256 + 216 * n_signals)
+        words = file.read(8 * n_signals)
+    if len(words) < 8 * n_signals:
+        raise EegdaeError(f"{path}: its GDF header is damaged or cut off")
+    per_signal = struct.unpack(f"<{n_signals}I", words[: 4 * n_signals])
+    kinds = struct.unpack(f"<{n_signals}I", words[4 * n_signals :])
+    width = sum(n * _GDF_BYTES.get(kind, 1) for n, kind in zip(per_signal, kinds, strict=True))
+    expected = n_header + n_records * width
+    if expected + 8 <= found:  # the table of events: mode, and its number of rows in 32 or in 24 bits
+        with path.open("rb") as file:
+            file.seek(expected)
+            mode, *table = file.read(8)
+        n_events = int.from_bytes(table[3:] if is_old else table[:3], "little")
+        expected += 8 + n_events * {1: 6, 3: 12}[mode] if mode in (1, 3) else 0
     if found < expected:
         raise EegdaeError(
             f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"

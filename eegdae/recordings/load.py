@@ -1,153 +1,19 @@
-"""From a data configuration to recordings: which source, which files, who and what they are."""
+"""Recordings from files of any known kind, from Raw objects, and from a data configuration."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import mne_files, moabb, tables
+from eegdae.errors import EegdaeError
+from eegdae.recordings.bids import is_bids
 from eegdae.recordings.catalogue import locate
-from eegdae.recordings.channels import canonical_name, electrodes
-from eegdae.recordings.intact import check_intact
-from eegdae.recordings.npz import read_npz
-from eegdae.recordings.prepare import check_prepare, prepare
-from eegdae.recordings.recording import Annotation, Recording
-from eegdae.recordings.sound import EXTENSIONS as SOUND
-from eegdae.recordings.sound import read_sound
-from eegdae.recordings.ts_archive import read_ts
-from eegdae.recordings.xdf import EXTENSIONS as XDF
-from eegdae.recordings.xdf import KEYS as XDF_KEYS
-from eegdae.recordings.xdf import read_xdf
-
-
-@dataclass(frozen=True)
-class Source:
-    """One kind of file: how it is read, what it is called, which keys its configuration may have.
-
-    Parameters
-    ----------
-    read : callable
-        ``(path, options) -> list of Recording``.
-    extensions : tuple of str
-        Endings of its file names, lower case.
-    keys : tuple of str
-        Keys of a data configuration that only this source takes.
-    find : callable
-        ``(configuration, extensions) -> list of Path``: what ``read`` is given, one at a time.
-    get : callable or None
-        ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
-    """
-
-    read: Callable[[Path, Mapping[str, Any]], list[Recording]]
-    extensions: tuple[str, ...]
-    keys: tuple[str, ...] = ()
-    find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
-    get: Callable[[Mapping[str, Any]], Path] | None = None
-
-
-SOURCES: dict[str, Source] = {
-    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
-    "moabb": Source(moabb.read_moabb, (), moabb.KEYS, moabb.find_folder, moabb.get),
-    "npz": Source(read_npz, (".npz",)),
-    "sound": Source(read_sound, SOUND, ("ch_names",)),
-    "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
-    "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
-    "xdf": Source(read_xdf, XDF, XDF_KEYS),
-}
-_COMMON = (
-    *("name", "source", "path", "pattern", "subject", "labels", "classes"),
-    *("interpolated", "prepare", "resource", "licence", "citation"),
-    "bands",  # for the views, which take them from here
-)
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "unit", "encoding")
-_LISTS = ("classes", "exclude", "ch_names", "interpolated", "channels", "columns")
-_FROM_NAME = ("subject", "session", "run")
-_LABELS_FROM = (*_FROM_NAME, "annotation")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Reads one file of a data configuration at a time; another process can be handed it.
-
-    Parameters
-    ----------
-    cfg : mapping
-        What a file of ``conf/data`` holds, as plain Python; the keys are explained there.
-
-    Raises
-    ------
-    EegdaeError
-        If a key does not fit: names it.
-    """
-
-    cfg: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        source = source_of(self.cfg)
-        for key in self.cfg:
-            if key not in _COMMON and key not in source.keys:
-                raise EegdaeError(
-                    f"data.{key}: unknown key; {did_you_mean(str(key), (*_COMMON, *source.keys))}"
-                )
-        _check_types(self.cfg)
-        check_prepare(self.cfg.get("prepare"))
-        _check_labels(self.cfg.get("labels"))
-        _as_regex(self.cfg.get("pattern"))
-        electrodes(self.cfg.get("interpolated") or (), where="data.interpolated")
-
-    def files(self) -> list[Path]:
-        """Find the files; download them where they are not here and can be had.
-
-        Returns
-        -------
-        list of Path
-            At least one.
-
-        Raises
-        ------
-        EegdaeError
-            If one is missing.
-        """
-        source = source_of(self.cfg)
-        return source.find(self.cfg, source.extensions)
-
-    def __call__(self, path: Path) -> Iterator[Recording]:
-        """Read the recordings of a file, one after the other.
-
-        Parameters
-        ----------
-        path : Path
-            One of `files`.
-
-        Yields
-        ------
-        Recording
-            Prepared and labelled.
-
-        Raises
-        ------
-        EegdaeError
-            If the file or a channel does not fit: names it.
-        """
-        cfg = self.cfg
-        options = check_prepare(cfg.get("prepare"))
-        labels = _check_labels(cfg.get("labels"))
-        wanted = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
-        check_intact(path)
-        about = _about(path, _as_regex(cfg.get("pattern")), cfg)
-        for rec in source_of(cfg).read(path, cfg):
-            named = _labelled(_with(prepare(rec, **options), about), labels)
-            computed = tuple(
-                name
-                for name in named.ch_names
-                if name in named.interpolated or canonical_name(name) in wanted
-            )
-            yield replace(named, interpolated=computed)
+from eegdae.recordings.mne_files import from_raw
+from eegdae.recordings.reader import Reader, check_interpolated
+from eegdae.recordings.recording import Recording
+from eegdae.recordings.sources import SOURCES, kind_of
 
 
 def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
@@ -208,39 +74,15 @@ def iter_recordings(
         check_interpolated(cfg, there)
 
 
-def check_interpolated(cfg: Mapping[str, Any], ch_names: Iterable[str]) -> None:
-    """Refuse a channel of ``interpolated`` that no cap has; some may lack it.
+def read_recordings(path: Any, **options: Any) -> list[Recording]:
+    """Read recordings from files of any known kind, or from Raw objects of MNE.
 
     Parameters
     ----------
-    cfg : mapping
-        A data configuration.
-    ch_names : iterable of str
-        The channels of all recordings.
-
-    Raises
-    ------
-    EegdaeError
-        Names the channel and the nearest that there is.
-    """
-    wanted = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
-    there = {canonical_name(name): name for name in ch_names}
-    for name, place in wanted.items():
-        if name not in there:
-            asked = (cfg.get("interpolated") or ())[place]
-            hint = did_you_mean(asked, there.values())
-            raise EegdaeError(f"data.interpolated: {asked!r} is not a channel; {hint}")
-
-
-def read_recordings(
-    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any
-) -> list[Recording]:
-    """Read recordings from files of any known kind; the kind is told by the file name.
-
-    Parameters
-    ----------
-    path : str, path or list of these
-        A file, a glob, a folder, or several.
+    path : str, path, mne.io.BaseRaw, or list of these
+        A file, a glob, a folder, the root of a BIDS data set, a Raw object (of any kind, loaded or not, as it
+        is now: filtered, re-referenced, ...), or several. The kind of a file is told by its name. For arrays
+        there is `eegdae.as_recording`, for Epochs `eegdae.windows_from_epochs`.
     **options
         Keys of a data configuration: ``pattern``, ``labels``, ``prepare``, ``exclude``, ``montage``, ...
 
@@ -258,7 +100,27 @@ def read_recordings(
     --------
     >>> recs = read_recordings("data/*.edf", prepare={"l_freq": 0.5, "h_freq": 45})  # doctest: +SKIP
     """
-    return load_recordings(as_config(path, **options))
+    is_one = isinstance(path, str | os.PathLike) or not isinstance(path, Iterable) or hasattr(path, "info")
+    items = [path] if is_one else list(path)
+    raws = [item for item in items if hasattr(item, "first_samp")]
+    for item in items:
+        if not hasattr(item, "first_samp") and not isinstance(item, str | os.PathLike):
+            raise EegdaeError(
+                f"path: {type(item).__name__} is no file and no Raw object; "
+                "eegdae.as_recording takes arrays, eegdae.windows_from_epochs Epochs"
+            )
+    if raws and len(raws) < len(items):
+        raise EegdaeError("path: holds Raw objects and files; read one kind at a time")
+    return _of_raws(raws, options) if raws else load_recordings(as_config(items, **options))
+
+
+def _of_raws(raws: Sequence[Any], options: Mapping[str, Any]) -> list[Recording]:
+    reader, recordings = Reader({**options, "source": "mne"}), []
+    for k, raw in enumerate(raws):
+        path = Path(raw.filenames[0] or f"Raw {k}") if raw.filenames else Path(f"Raw {k}")
+        recordings.append(reader.finished(from_raw(raw, reader.cfg, path), path))
+    check_interpolated(reader.cfg, [name for rec in recordings for name in rec.ch_names])
+    return recordings
 
 
 def as_config(
@@ -269,7 +131,7 @@ def as_config(
     Parameters
     ----------
     path : str, path or list of these
-        A file, a glob, a folder, or several.
+        A file, a glob, a folder, the root of a BIDS data set, or several.
     **options
         Keys of a data configuration.
 
@@ -284,145 +146,15 @@ def as_config(
         If a file is missing, or files of different kinds are mixed.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    if "source" not in options and paths and all(is_bids(Path(item)) for item in paths):
+        options = {"source": "bids", **options}
+    if "source" in options:
+        return {**options, "path": paths}
     endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
     files = locate({"path": paths}, endings)
-    if "source" not in options:
-        kinds = {_kind(file) for file in files}
-        if len(kinds) > 1:
-            raise EegdaeError(
-                f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
-            )
-        options = {"source": kinds.pop(), **options}
-    return {**options, "path": files}
-
-
-def source_of(cfg: Mapping[str, Any]) -> Source:
-    """Look up the source that a data configuration names.
-
-    Parameters
-    ----------
-    cfg : mapping
-        With ``source``.
-
-    Returns
-    -------
-    Source
-        How to read it.
-
-    Raises
-    ------
-    EegdaeError
-        If there is no such source; says which there are.
-    """
-    name = str(cfg.get("source"))
-    if name not in SOURCES:
-        raise EegdaeError(f"data.source={name!r}: {did_you_mean(name, SOURCES)}")
-    return SOURCES[name]
-
-
-def _check_types(cfg: Mapping[str, Any]) -> None:
-    for key, value in cfg.items():
-        if value is None:
-            continue
-        if key == "unit" and cfg.get("source") == "table" and isinstance(value, Mapping):
-            continue  # column to unit
-        if key in _TEXTS and not isinstance(value, str):
-            raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
-        if key == "subject" and not isinstance(value, str | int):
-            raise EegdaeError(f"data.subject={value!r}: must be a name, or null")
-        if key in _LISTS and (isinstance(value, str) or not isinstance(value, Sequence)):
-            raise EegdaeError(f"data.{key}={value!r}: must be a list of names, for example [{value}]")
-        if key == "rename" and not isinstance(value, Mapping):
-            raise EegdaeError(f"data.rename={value!r}: must be a mapping, for example {{T3: T7}}")
-        if key == "path":
-            places = [value] if isinstance(value, str | os.PathLike) else value
-            if not isinstance(places, Sequence) or not all(isinstance(p, str | os.PathLike) for p in places):
-                raise EegdaeError(f"data.path={value!r}: must be a file, a glob, a folder or a list of them")
-
-
-def _kind(file: Path) -> str:
-    for name, source in SOURCES.items():
-        if file.name.lower().endswith(source.extensions):
-            return name
-    return "table" if file.name.lower().endswith((".txt", ".txt.gz")) else "mne"
-
-
-def _as_regex(pattern: object) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    fields = re.findall(r"{(.*?)}", str(pattern))
-    for field in fields:
-        if field not in _FROM_NAME:
-            raise EegdaeError(
-                f"data.pattern={pattern}: {{{field}}} is unknown; {did_you_mean(field, _FROM_NAME)}"
-            )
-    if len(set(fields)) < len(fields):
-        raise EegdaeError(f"data.pattern={pattern}: each of {', '.join(_FROM_NAME)} may stand once")
-    parts = re.split(r"{.*?}", str(pattern))
-    between = [f"(?P<{field}>[^/]+?)" for field in fields] + [""]
-    return re.compile("".join(re.escape(p) + b for p, b in zip(parts, between, strict=True)))
-
-
-def _about(path: Path, pattern: re.Pattern[str] | None, cfg: Mapping[str, Any]) -> dict[str, str]:
-    about = {} if cfg.get("subject") is None else {"subject": str(cfg["subject"])}
-    if pattern is not None:
-        n_parts = str(cfg["pattern"]).count("/") + 1  # sub-{subject}/{run}.csv: of the folder and the file
-        match = pattern.fullmatch("/".join(Path(os.path.abspath(path)).parts[-n_parts:]))
-        if match is None:
-            raise EegdaeError(f"{path}: its name does not fit data.pattern={cfg['pattern']}")
-        about.update(match.groupdict())
-    return about
-
-
-def _with(rec: Recording, about: Mapping[str, str]) -> Recording:
-    return replace(
-        rec,
-        subject=about.get("subject", rec.subject),
-        session=about.get("session", rec.session),
-        run=about.get("run", rec.run),
-    )
-
-
-def _check_labels(labels: object) -> Mapping[str, Any] | None:
-    if labels is None:
-        return None
-    if not isinstance(labels, Mapping) or "from" not in labels:
+    kinds = {kind_of(file) for file in files}
+    if len(kinds) > 1:
         raise EegdaeError(
-            f"data.labels={labels!r}: a mapping with 'from' ({', '.join(_LABELS_FROM)}) is needed"
+            f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"
         )
-    for key in labels:
-        if key not in ("from", "map"):
-            raise EegdaeError(f"data.labels.{key}: unknown key; {did_you_mean(str(key), ('from', 'map'))}")
-    if not isinstance(labels.get("map") or {}, Mapping):
-        raise EegdaeError(f"data.labels.map={labels['map']!r}: a mapping from old label to new is needed")
-    if labels["from"] not in _LABELS_FROM:
-        raise EegdaeError(
-            f"data.labels.from={labels['from']}: {did_you_mean(str(labels['from']), _LABELS_FROM)}"
-        )
-    return labels
-
-
-def _labelled(rec: Recording, labels: Mapping[str, Any] | None) -> Recording:
-    if labels is None:
-        return rec
-    named = {str(key): str(value) for key, value in (labels.get("map") or {}).items()}
-    if labels["from"] == "annotation":
-        kept = tuple(
-            replace(a, label=named.get(a.label, a.label))
-            for a in rec.annotations
-            if not named or a.label in named
-        )
-        if named and not kept:
-            found = ", ".join(sorted({a.label for a in rec.annotations})) or "none"
-            raise EegdaeError(f"{rec.source}: has none of the annotations of data.labels.map; found: {found}")
-        return replace(rec, annotations=kept)
-    value = str(getattr(rec, labels["from"]))
-    if not value:
-        raise EegdaeError(
-            f"data.labels.from={labels['from']}: {rec.source} has no {labels['from']}; "
-            f"set data.pattern to where it stands in the file names, for example {{{labels['from']}}}.edf"
-        )
-    if named and value not in named:
-        hint = did_you_mean(value, named)
-        raise EegdaeError(f"{rec.source}: {labels['from']} {value!r} is not in data.labels.map; {hint}")
-    return replace(rec, annotations=(Annotation(0, rec.n_times, named.get(value, value)),))
+    return {"source": kinds.pop(), **options, "path": files}

@@ -5,6 +5,8 @@ Volts end here: channels in volt become microvolt, once.
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,26 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.intact import check_intact
+from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events
 from eegdae.recordings.montages import standard_positions
-from eegdae.recordings.recording import Annotation, Recording, as_recording
+from eegdae.recordings.recording import Recording, as_recording
 
 EXTENSIONS = (".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt", ".mff", ".egi", ".nxe")
+
+
+KEYS = ("exclude", "strip", "rename", "montage", "events", "bads")
+"""Keys of a data configuration that `from_raw` takes."""
+
+BADS = ("keep", "mask", "drop")
+"""What ``data.bads`` may be."""
 
 
 def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     """Read one file with MNE-Python.
 
-    Trigger channels are left out. Annotations that last become trials; those without duration mark an instant
-    and are left out; those that begin with "bad" (MNE's convention) make their samples unobserved.
+    Tested with files that other libraries wrote: EDF, BDF, BrainVision, EEGLAB and FIF (in parts, too).
+    GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here. Of
+    two channels of one name MNE makes NAME-0 and NAME-1.
 
     Parameters
     ----------
     path : Path
-        A file that `mne.io.read_raw` reads and `eegdae.recordings.intact.check_intact` let pass.
+        A file that `mne.io.read_raw` reads and `eegdae.recordings.intact.check_intact` let pass. Of a FIF
+        recording in parts the first one, which names the others.
     options : mapping
-        ``strip`` (prefix to take off channel names), ``exclude`` (channels, by their name in the file or the
-        stripped one), ``rename`` (old name to new; absent ones are passed over), ``montage`` (a standard
-        montage of MNE, gives the positions; else the file's own, where every channel has one).
+        See `from_raw`.
 
     Returns
     -------
@@ -47,41 +58,56 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     import mne
 
     try:
-        raw = mne.io.read_raw(path, preload=True, verbose="error")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
+            raw = mne.io.read_raw(path, preload=True, verbose="error")
+            raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
         raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
-
+    for part in raw.filenames[1:]:
+        check_intact(Path(part))
     return [from_raw(raw, options, path)]
 
 
 def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
     """Make a recording of a Raw object of MNE.
 
+    Trigger channels are left out. Annotations that last become trials; what ``events`` asks for besides, or
+    instead, becomes an annotation of one sample. Those that begin with "bad" (MNE's convention) make their
+    samples unobserved.
+
     Parameters
     ----------
     raw : mne.io.BaseRaw
         The signals, in volt as everywhere in MNE.
     options : mapping
-        As `read_mne` takes them.
+        ``strip`` (prefix to take off channel names), ``exclude`` (channels, by their name in the file or the
+        stripped one), ``rename`` (old name to new; absent ones are passed over), ``montage`` (a standard
+        montage of MNE, gives the positions; else the file's own, where every channel has one), ``events``
+        (see `eegdae.recordings.mne_events.annotations_of`; by default ``"trials"``), ``bads`` (channels that
+        the file marks as bad: ``"keep"`` them as they are, the default, ``"mask"``: keep them as unobserved,
+        or ``"drop"`` them).
     path : Path
         What errors call it.
 
     Returns
     -------
     Recording
-        Unit ``"uV"`` for channels in volt, ``"a.u."`` for others.
+        Unit ``"uV"`` for channels in volt, ``"a.u."`` for others; ``subject`` is the file's own, if any.
 
     Raises
     ------
     EegdaeError
-        If a channel or a montage is not known, or no channel is left.
+        If a channel, a montage or a word is not known, or no channel is left.
     """
-    picks, names = _channels(raw, options, path)
+    bads, events = _bads(raw, options.get("bads")), check_events(options.get("events"))
+    picks, names = _channels(raw, options, path, bads if options.get("bads") == "drop" else ())
     volts = [_is_volt(raw, pick) for pick in picks]
     data = raw.get_data(picks=picks) * np.where(volts, 1e6, 1.0)[:, None]  # (n_chans, n_times), microvolt
-    annotations, mask = _annotations(raw, data.shape)
+    if options.get("bads") == "mask":
+        data[[raw.ch_names[pick] in bads for pick in picks]] = np.nan
     return as_recording(
         data,
         sfreq=float(raw.info["sfreq"]),
@@ -89,12 +115,65 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
         unit=["uV" if volt else "a.u." for volt in volts],
         source=str(path),
         ch_pos=_positions(raw, picks, names, options.get("montage"), path),
-        mask=mask,
-        annotations=annotations,
+        mask=bad_stretches(raw, len(picks)),
+        annotations=annotations_of(raw, events, source=str(path)),
+        subject=_subject(raw),
     )
 
 
-def _channels(raw: Any, options: Mapping[str, Any], path: Path) -> tuple[list[int], list[str]]:
+def first_parts(paths: Sequence[Path]) -> list[Path]:
+    """Leave out the files that go on where another one ends: a FIF recording in parts is one recording.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files, of any kind.
+
+    Returns
+    -------
+    list of Path
+        In the same order, without ``NAME-1.fif`` and ``NAME_split-02_raw.fif`` where the first part is among
+        them and says that they follow.
+    """
+    parts = {path for path in paths if re.search(r"(-\d+|_split-\d+_\w+)\.fif$", path.name)}
+    heads = [path for path in paths if path.name.endswith(".fif") and _may_go_on(path, parts)]
+    return [path for path in paths if path not in {part for head in heads for part in _following(head)}]
+
+
+def _may_go_on(path: Path, parts: set[Path]) -> bool:
+    stem = path.name.removesuffix(".fif")
+    begin = stem.split("_split-")[0]
+    return any(
+        part != path and part.parent == path.parent and part.name.startswith((f"{stem}-", f"{begin}_split-"))
+        for part in parts
+    )
+
+
+def _following(head: Path) -> list[Path]:
+    import mne
+
+    try:
+        raw = mne.io.read_raw_fif(head, preload=False, verbose="error")
+    except Exception:  # a damaged file is told when its turn comes
+        return []
+    return [head.parent / Path(part).name for part in raw.filenames[1:]]
+
+
+def _bads(raw: Any, word: object) -> tuple[str, ...]:
+    if word is not None and word not in BADS:
+        raise EegdaeError(f"data.bads={word!r}: {did_you_mean(word, BADS)}")
+    return tuple(raw.info["bads"])
+
+
+def _subject(raw: Any) -> str:
+    about = raw.info["subject_info"] or {}
+    name = str(about.get("his_id") or "").strip()
+    return "" if name.upper() == "X" else name  # EDF+ writes X for nothing
+
+
+def _channels(
+    raw: Any, options: Mapping[str, Any], path: Path, dropped: Sequence[str]
+) -> tuple[list[int], list[str]]:
     prefix, rename = options.get("strip") or "", options.get("rename") or {}
     exclude = [str(name) for name in options.get("exclude") or ()]
     stripped = [name.removeprefix(prefix) for name in raw.ch_names]
@@ -107,6 +186,7 @@ def _channels(raw: Any, options: Mapping[str, Any], path: Path) -> tuple[list[in
         pick
         for pick, kind in enumerate(raw.get_channel_types())
         if kind not in ("stim", "syst")
+        and raw.ch_names[pick] not in dropped
         and raw.ch_names[pick] not in exclude
         and stripped[pick] not in exclude
     ]
@@ -121,25 +201,6 @@ def _is_volt(raw: Any, pick: int) -> bool:
     # MNE calls every EDF channel volt; only _orig_units tells a temperature from a voltage.
     written = getattr(raw, "_orig_units", {}).get(raw.ch_names[pick], "V")
     return bool(raw.info["chs"][pick]["unit"] == mne.io.constants.FIFF.FIFF_UNIT_V) and written.endswith("V")
-
-
-def _annotations(raw: Any, shape: tuple[int, int]) -> tuple[list[Annotation], NDArray[np.bool_] | None]:
-    sfreq, n_times = float(raw.info["sfreq"]), shape[1]
-    found: list[Annotation] = []
-    mask: NDArray[np.bool_] | None = None
-    # With a measurement date, onsets count from it, not from the first sample.
-    origin = raw.first_time if raw.annotations.orig_time is not None else 0.0
-    for entry in raw.annotations:
-        start = max(round((entry["onset"] - origin) * sfreq), 0)
-        stop = min(round((entry["onset"] - origin + entry["duration"]) * sfreq), n_times)
-        if stop <= start:
-            continue
-        if entry["description"].lower().startswith("bad"):
-            mask = np.ones(shape, dtype=bool) if mask is None else mask
-            mask[:, start:stop] = False
-        else:
-            found.append(Annotation(start, stop, str(entry["description"])))
-    return found, mask
 
 
 def _positions(

@@ -193,7 +193,7 @@ def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
 def _data_path(arg: str) -> list[str]:
     """Let ``data=FILE`` mean ``data=files data.path=FILE``; Hydra knows ``data=NAME`` only.
 
-    The kind of source is told by the ending; several files stand in brackets.
+    The kind of source is told by the ending, or by what a folder holds; several files stand in brackets.
     """
     key, _, value = arg.partition("=")
     is_path = value.startswith(("~", ".", "/")) or any(mark in value for mark in "./*")
@@ -203,6 +203,8 @@ def _data_path(arg: str) -> list[str]:
     files = [file.strip(" '\"") for file in (value[1:-1].split(",") if listed else [value])]
     quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
     choice = next((c for ending, c in _FILES.items() if files[0].lower().endswith(ending)), "files")
+    if (Path(files[0]).expanduser() / "dataset_description.json").is_file():
+        choice = "bids_files"
     return [f"data={choice}", f"data.path=[{','.join(quoted)}]" if listed else f"data.path={quoted[0]}"]
 
 

@@ -16,8 +16,7 @@ from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
-from eegdae.recordings import load_recordings
-from eegdae.recordings.load import Reader, check_interpolated
+from eegdae.recordings import Reader, check_interpolated, load_recordings
 from eegdae.tasks.settings import Settings
 from eegdae.tasks.stored import read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows

@@ -16,8 +16,8 @@ import eegdae
 from eegdae import store
 from eegdae.cutting import Cutting
 from eegdae.errors import EegdaeError
+from eegdae.recordings import Reader
 from eegdae.recordings.fingerprint import Fingerprints
-from eegdae.recordings.load import Reader
 from eegdae.tasks.settings.checks import known
 from eegdae.windows import Windows, channel_rules
 from eegdae.workers import Workers
@@ -103,7 +103,7 @@ def stored_windows(
     cutting = Cutting(**{**how, "reject_labels": _labels(how.get("reject_labels"))})
     try:
         options.store.mkdir(parents=True, exist_ok=True)
-        sources = Fingerprints(options.store / "files.json").of(files)
+        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables()])
     except OSError as error:
         raise EegdaeError(
             f"{error.filename or options.store}: {error.strerror}; set prepare.store to a folder that can be "
