@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import mne_files
+from eegdae.recordings import arff, mne_files
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
@@ -42,6 +42,7 @@ class Source:
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
     "npz": Source(read_npz, (".npz",)),
+    "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
 }
 _COMMON = (
