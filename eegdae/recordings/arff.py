@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.arff_text import Attribute, Row, read_text, words_of
+from eegdae.recordings.labels import runs_of
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
 KEYS = (
@@ -93,29 +94,6 @@ def read_arff(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         recordings.append(_made(matrix[start:stop].T, source, options, runs_of(marks), person))
         start = stop
     return recordings
-
-
-def runs_of(labels: Sequence[str]) -> tuple[Annotation, ...]:
-    """Find the stretches of samples that have the same label.
-
-    Parameters
-    ----------
-    labels : sequence of str, length n_times
-        One a sample; ``""`` = none.
-
-    Returns
-    -------
-    tuple of Annotation
-        One a run, in the order of time; none where there is no label.
-    """
-    found: list[Annotation] = []
-    start = 0
-    for label, group in groupby(labels):
-        stop = start + sum(1 for _ in group)
-        if label:
-            found.append(Annotation(start, stop, label))
-        start = stop
-    return tuple(found)
 
 
 def _cases(

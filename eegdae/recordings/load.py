@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, mne_files
+from eegdae.recordings import arff, mne_files, npz
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
-from eegdae.recordings.npz import read_npz
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.recording import Annotation, Recording
+from eegdae.recordings.telemanom import read_telemanom
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -41,8 +41,9 @@ class Source:
 
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
-    "npz": Source(read_npz, (".npz",)),
+    "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
+    "telemanom": Source(read_telemanom, (".npz",), ("sfreq",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
 }
 _COMMON = (
@@ -50,7 +51,7 @@ _COMMON = (
     *("interpolated", "prepare", "resource", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "unit")
+_TEXTS = ("name", "source", "pattern", "strip", "montage")
 _LISTS = ("classes", "exclude", "ch_names", "interpolated")
 _FROM_NAME = ("subject", "session", "run")
 _LABELS_FROM = (*_FROM_NAME, "annotation")
@@ -161,6 +162,11 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
             continue
         if key in _TEXTS and not isinstance(value, str):
             raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
+        if key == "unit" and not (
+            isinstance(value, str)
+            or (isinstance(value, Sequence) and all(isinstance(each, str) for each in value))
+        ):
+            raise EegdaeError(f"data.unit={value!r}: must be text, or a list with one a channel")
         if key == "subject" and not isinstance(value, str | int):
             raise EegdaeError(f"data.subject={value!r}: must be a name, or null")
         if key in _LISTS and (isinstance(value, str) or not isinstance(value, Sequence)):

@@ -10,7 +10,6 @@ import scipy.io.arff
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings import load_recordings, read_recordings
-from eegdae.recordings.arff import runs_of
 from eegdae.windows import make_windows
 
 from .damage import survives
@@ -109,15 +108,6 @@ def test_rows_that_are_cases_of_one_channel(tmp_path):
     first, second = read_recordings(write(tmp_path, text), sfreq=10, rows="channels")
     assert (first.data.tolist(), second.data.tolist()) == ([[1, 2]], [[3, 4]])
     assert (marks(second), second.ch_names, second.run) == ([(0, 2, "y")], ("ch1",), "1")
-
-
-@pytest.mark.parametrize("labels", [["a", "a", "b"], ["", "a", "", "a", "a"], [""], [], ["x"]])
-def test_runs_cover_each_labelled_sample_once(labels):
-    back = [""] * len(labels)
-    for run in runs_of(labels):
-        assert set(back[run.start : run.stop]) == {""}
-        back[run.start : run.stop] = [run.label] * (run.stop - run.start)
-    assert back == labels
 
 
 def test_random_tables_as_scipy_reads_them(tmp_path):
