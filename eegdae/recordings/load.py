@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, mne_files, npz
+from eegdae.recordings import arff, mat, mne_files, npz
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.channels import canonical_name, electrodes
 from eegdae.recordings.intact import check_intact
@@ -41,6 +41,7 @@ class Source:
 
 SOURCES: dict[str, Source] = {
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, ("exclude", "strip", "rename", "montage")),
+    "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "telemanom": Source(read_telemanom, (".npz",), ("sfreq",)),
@@ -169,7 +170,11 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
             raise EegdaeError(f"data.unit={value!r}: must be text, or a list with one a channel")
         if key == "subject" and not isinstance(value, str | int):
             raise EegdaeError(f"data.subject={value!r}: must be a name, or null")
-        if key in _LISTS and (isinstance(value, str) or not isinstance(value, Sequence)):
+        if (
+            key in _LISTS
+            and not (key == "ch_names" and cfg.get("source") == "mat")
+            and (isinstance(value, str) or not isinstance(value, Sequence))
+        ):
             raise EegdaeError(f"data.{key}={value!r}: must be a list of names, for example [{value}]")
         if key == "rename" and not isinstance(value, Mapping):
             raise EegdaeError(f"data.rename={value!r}: must be a mapping, for example {{T3: T7}}")

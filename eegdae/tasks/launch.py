@@ -25,7 +25,7 @@ from eegdae.tasks.targets import check_targets
 
 log = logging.getLogger("eegdae")
 
-_FILES = {".arff": "arff_files", ".npz": "npz_files", ".ts": "ts_files"}
+_FILES = {".arff": "arff_files", ".mat": "mat_files", ".npz": "npz_files", ".ts": "ts_files"}
 """Ending of a file -> the choice of ``data`` that reads it; all others are MNE's."""
 
 
