@@ -175,9 +175,14 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
             continue  # column to unit
         if key in _TEXTS and not isinstance(value, str):
             raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
+        units = value if isinstance(value, list | tuple) else [value]
+        if key == "unit" and not all(isinstance(unit, str) for unit in units):
+            raise EegdaeError(f"data.unit={value!r}: must be text, or a list with one a channel")
         if key == "subject" and not isinstance(value, str | int):
             raise EegdaeError(f"data.subject={value!r}: must be a name, or null")
-        if key in _LISTS and (isinstance(value, str) or not isinstance(value, Sequence)):
+        # of a MATLAB file it is also the place where they stand
+        is_list = key in _LISTS or (key == "ch_names" and cfg.get("source") != "mat")
+        if is_list and (isinstance(value, str) or not isinstance(value, Sequence)):
             raise EegdaeError(f"data.{key}={value!r}: must be a list of names, for example [{value}]")
         if key == "rename" and not isinstance(value, Mapping):
             raise EegdaeError(f"data.rename={value!r}: must be a mapping, for example {{T3: T7}}")

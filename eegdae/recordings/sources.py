@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import bids, mne_files, moabb, sound, tables, xdf
+from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, xdf
 from eegdae.recordings.catalogue import locate
-from eegdae.recordings.npz import read_npz
 from eegdae.recordings.recording import Recording
+from eegdae.recordings.telemanom import read_telemanom
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -49,12 +49,15 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {
+    "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "bids": Source(bids.read_bids, (), bids.KEYS, folder=True),
+    "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, find=moabb.find_folder, get=moabb.get),
-    "npz": Source(read_npz, (".npz",)),
+    "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "sound": Source(sound.read_sound, sound.EXTENSIONS, ("ch_names",)),
     "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
+    "telemanom": Source(read_telemanom, (".npz",), ("sfreq",)),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
     "xdf": Source(xdf.read_xdf, xdf.EXTENSIONS, xdf.KEYS),
 }

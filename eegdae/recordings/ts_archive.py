@@ -1,7 +1,8 @@
 """Recordings from the ``.ts`` text of the time-series classification archives (aeon, sktime, tsml).
 
 Header lines begin with ``@``; after ``@data`` comes one case a line, its channels parted by ``:``, their
-samples by ``,``, the class label last. Read here: equal lengths, no time stamps; ``?`` is a missing sample.
+samples by ``,``, the class label last. Read here: cases of equal and of unequal length, no time stamps;
+``?`` is a missing sample.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def read_ts(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     Raises
     ------
     EegdaeError
-        If the file is not of this format, its cases differ in shape, or it was cut off: names the line.
+        If the file is not of this format, its cases differ in channels (or in length, without
+        ``@equalLength false``), or it was cut off: names the line.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = text.splitlines()
@@ -50,13 +52,14 @@ def read_ts(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         raise EegdaeError(
             f"data.sfreq={sfreq!r}: the sampling rate of {path.name} in Hz is needed, .ts files hold none"
         )
+    header["seriesLength"] = _series_length(header["seriesLength"], [line for _, line in cases[:2]])
     width = len(str(len(cases) - 1))
     recordings: list[Recording] = []
     shape: tuple[int, int] | None = None
     for k, (number, line) in enumerate(cases):
         data, label = _case(line, number, header, path)
         shape = shape or data.shape
-        if data.shape != shape:
+        if data.shape[0] != shape[0] or (header["equal"] and data.shape[1] != shape[1]):
             raise EegdaeError(
                 f"{path}: line {number} has shape {data.shape}, the first case {shape}: unequal cases, "
                 "or the file was cut off"
@@ -68,7 +71,7 @@ def read_ts(path: Path, options: Mapping[str, Any]) -> list[Recording]:
                 ch_names=options.get("ch_names") or [f"ch{c + 1}" for c in range(shape[0])],
                 unit=options.get("unit") or "a.u.",
                 source=f"{path} line {number}",
-                annotations=(Annotation(0, shape[1], label),) if label else (),
+                annotations=(Annotation(0, data.shape[1], label),) if label else (),
                 run=f"{k:0{width}d}",
             )
         )
@@ -85,14 +88,12 @@ def _header(lines: list[str], path: Path) -> tuple[dict[str, Any], int]:
         raise EegdaeError(
             f"{path}: has time stamps (@timeStamps true); only evenly sampled cases can be read"
         )
-    if _first(found, "@equallength") == "false":
-        raise EegdaeError(
-            f"{path}: has cases of unequal length (@equalLength false); only equal ones can be read"
-        )
+    equal = _first(found, "@equallength") != "false"
     labels = found.get("@classlabel", ["false"])
     header = {
         "dimensions": _number(found, "@dimensions", path) or _number(found, "@dimension", path),
-        "seriesLength": _number(found, "@serieslength", path),
+        "seriesLength": _number(found, "@serieslength", path) if equal else None,
+        "equal": equal,
         "labels": labels[1:] if labels and labels[0].lower() == "true" else None,
     }
     return header, end + 1
@@ -109,6 +110,16 @@ def _number(found: dict[str, list[str]], key: str, path: Path) -> int | None:
     if not word.isdecimal():
         raise EegdaeError(f"{path}: {key} {word} in the header is not a whole number")
     return int(word)
+
+
+def _series_length(told: int | None, lines: list[str]) -> int | None:
+    """Take the length of the cases for that of the header where two cases agree against it.
+
+    EyesOpenShut has it so: 127 in the header, 128 in every case. A file that was cut off differs in its last
+    case alone.
+    """
+    found = {line.split(":")[0].count(",") + 1 for line in lines}
+    return found.pop() if told is not None and len(lines) == 2 and len(found) == 1 else told
 
 
 def _case(line: str, number: int, header: dict[str, Any], path: Path) -> tuple[NDArray[np.float64], str]:

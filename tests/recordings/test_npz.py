@@ -1,9 +1,15 @@
+import os
 import pickle
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eegdae.recordings import load_recordings, read_recordings
+from eegdae.windows import make_windows
+
+from .damage import survives
 
 RNG = np.random.default_rng(0)
 
@@ -54,7 +60,7 @@ def test_only_the_four_needed_arrays(tmp_path):
         ({"offsets": np.array([0, 10, 31])}, "offsets"),
         ({"offsets": np.array([0, 20, 10, 30])}, "offsets"),
         ({"offsets": np.array([0.0, 30.0])}, "offsets"),
-        ({"label": np.array(["x"])}, "label has shape (1,); (2,)"),
+        ({"label": np.array(["x"])}, "label holds 1 labels; one for each of 2 recordings"),
         ({"scale": np.array([1.0])}, "scale"),
         ({"data": np.zeros(30)}, "data must be numbers"),
         ({"ch_names": np.array(["a"])}, "ch_names has shape (1,)"),
@@ -84,6 +90,107 @@ def test_a_pickle_is_refused_and_never_run(tmp_path, one_line):
     (tmp_path / "bare.npz").write_bytes(pickle.dumps(Bomb(trace)))
     assert "bare.npz" in one_line(read_recordings, tmp_path / "bare.npz")
     assert not trace.exists()
+
+
+def test_labels_one_a_sample(tmp_path):
+    marks = np.array(["x"] * 8 + [""] * 4 + ["y"] * 18)
+    np.savez(tmp_path / "own.npz", **arrays(label=marks))
+    first, second = read_recordings(tmp_path / "own.npz")
+    assert [(a.start, a.stop, a.label) for a in first.annotations] == [(0, 8, "x")]
+    assert [(a.start, a.stop, a.label) for a in second.annotations] == [(2, 20, "y")]
+
+
+def test_trials_under_other_names(tmp_path):
+    x = RNG.normal(size=(3, 2, 10))
+    np.savez(tmp_path / "own.npz", X=x, y=np.array([1, 2, 1]), who=np.array([7.0, 7.0, 8.0]), other=np.eye(9))
+    options = {
+        "arrays": {"data": "X", "label": "y", "subject": "who"},
+        "layout": "trials_channels_times",
+        "sfreq": 20,
+        "ch_names": ["a", "b"],
+        "unit": ["g", "deg/s"],
+    }
+    got = read_recordings(tmp_path / "own.npz", **options)
+    assert np.array_equal([r.data for r in got], x.astype(np.float32))
+    assert [r.annotations[0].label for r in got] == ["1", "2", "1"]
+    assert [r.subject for r in got] == ["7", "7", "8"]
+    assert (got[0].sfreq, got[0].ch_names, got[0].units) == (20, ("a", "b"), ("g", "deg/s"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"arrays": {"data": "x"}}, "has no array 'x' (data.arrays.data)"),
+        ({"arrays": {"label": "y"}}, "data.arrays={'label': 'y'}"),
+        ({"arrays": ["X"]}, "data.arrays=['X']"),
+        ({"arrays": {"data": "X", "lable": "y"}}, "data.arrays.lable: unknown name; did you mean 'label'"),
+        ({"layout": None}, "has no array 'offsets'"),
+        ({"layout": "trials_channel_times"}, "did you mean 'trials_channels_times'"),
+        ({"layout": "channels_times"}, "shape 3 x 2 x 10, but data.layout=channels_times"),
+        ({"layout": "trials_times_channels"}, "ch_names has shape (2,); (10,)"),
+        ({"sfreq": None}, "has no array 'sfreq'"),
+        ({"sfreq": "fast"}, "sfreq must be one number"),
+        ({"unit": ["g", 1]}, "data.unit=['g', 1]"),
+        ({"unit": ["g"]}, "units has shape (1,); (2,)"),
+    ],
+)
+def test_options_that_do_not_fit(tmp_path, changes, said, one_line):
+    np.savez(tmp_path / "own.npz", X=np.ones((3, 2, 10)), y=np.arange(3))
+    options = {
+        "source": "npz",
+        "arrays": {"data": "X", "label": "y"},
+        "layout": "trials_channels_times",
+        "sfreq": 20,
+        "ch_names": ["a", "b"],
+    }
+    assert said in one_line(read_recordings, tmp_path / "own.npz", **(options | changes))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_random_damage(tmp_path, save):
+    save(tmp_path / "own.npz", **arrays(label=np.array(["x", "y"])))
+    content = (tmp_path / "own.npz").read_bytes()
+    read, refused = survives(tmp_path / "own.npz", content, n=200)
+    assert refused > 100
+    assert read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_much_random_damage(tmp_path, save):
+    save(tmp_path / "own.npz", **arrays(label=np.array(["x", "y"])))
+    content = (tmp_path / "own.npz").read_bytes()
+    assert sum(survives(tmp_path / "own.npz", content, n=2000, seed=1)) == 2000
+
+
+@pytest.fixture
+def data():
+    folder = Path(os.environ.get("EEGDAE_DATA_DIR", "/nowhere"))
+    if not (folder / "utd-mhad-inertial").is_dir():
+        pytest.skip("EEGDAE_DATA_DIR has no utd-mhad-inertial")
+    return folder
+
+
+def test_utd_mhad_is_what_its_description_says(data, data_config):
+    config = data_config("utd_mhad", data_dir=data)
+    recordings = load_recordings(config)
+    assert len(recordings) == 646
+    assert {r.ch_names for r in recordings} == {("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")}
+    assert {(r.sfreq, r.units) for r in recordings} == {(50, ("g",) * 3 + ("deg/s",) * 3)}
+    assert Counter(r.subject for r in recordings).keys() == set("123456")
+    labels = Counter(r.annotations[0].label for r in recordings)
+    assert list(labels) == config["classes"]  # sorted by action
+    assert sum(24 - n for n in labels.values()) == 2  # of 27 x 6 x 4, two are missing
+    assert len({(r.subject, r.session, r.run) for r in recordings}) == 646
+    assert (min(r.n_times for r in recordings), sum(r.n_times for r in recordings)) == (107, 115210)
+    with np.load(data / "utd-mhad-inertial/utd_mhad_inertial_s1-6.npz") as archive:
+        assert np.array_equal(np.hstack([r.data for r in recordings]).T, archive["data"])
+        assert [int(r.run) for r in recordings] == archive["action"].tolist()
+        assert [int(r.session) for r in recordings] == archive["trial"].tolist()
+    # what the sensor can show
+    assert max(np.abs(r.data[:3]).max() for r in recordings) <= 8.01
+    assert max(np.abs(r.data[3:]).max() for r in recordings) <= 1001
+    assert len(make_windows(recordings, size=2.0, classes=config["classes"])) >= 646
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])

@@ -41,13 +41,50 @@ def test_without_names_unit_or_labels(tmp_path):
     assert (only.ch_names, only.unit, only.annotations) == (("ch1", "ch2"), "a.u.", ())
 
 
+def test_a_header_that_miscounts_what_all_cases_agree_on(tmp_path, one_line):
+    """EyesOpenShut says 127 and has 128."""
+    text = HEADER.replace("@seriesLength 3", "@seriesLength 2") + CASES
+    assert [r.n_times for r in read_recordings(write(tmp_path, text), sfreq=10)] == [3, 3]
+    odd = text + "1,2:3,4:up\n"
+    assert "line 13 has 2 samples a channel, expected 3" in one_line(
+        read_recordings, write(tmp_path, odd), sfreq=10
+    )
+    alone = text.replace("-1,?,2.5e1:0,0,1:down\n", "")
+    assert "expected 2" in one_line(read_recordings, write(tmp_path, alone), sfreq=10)
+
+
+UNEQUAL = HEADER.replace("@equalLength true", "@equalLength false").replace("@seriesLength 3\n", "")
+
+
+def test_cases_of_unequal_length(tmp_path):
+    first, second, third = read_recordings(
+        write(tmp_path, UNEQUAL + CASES + "1,2,3,4,5:?,0,0,0,9:up\n"), sfreq=10
+    )
+    assert (first.data.shape, second.data.shape, third.data.shape) == ((2, 3), (2, 3), (2, 5))
+    assert third.data.tolist() == [[1, 2, 3, 4, 5], [0, 0, 0, 0, 9]]
+    assert [(a.start, a.stop, a.label) for a in third.annotations] == [(0, 5, "up")]
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("1,2,3,4:1,2,3:up\n", "line 12 has 3, 4 samples a channel"),
+        ("1,2,3,4:up\n", "line 12 has 1 channels, the header says 2"),
+        ("1:2:up\n", "at least 1 channel and 2 samples"),
+        ("1,2:3,4:up", "line 12 ends without a line break"),
+    ],
+)
+def test_unequal_cases_still_have_equal_channels(tmp_path, case, said, one_line):
+    text = UNEQUAL + CASES + case
+    assert said in one_line(read_recordings, write(tmp_path, text), sfreq=10)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("name,value\n1,2\n", "no @data line"),
         (HEADER, "no cases"),
         (HEADER.replace("@timeStamps false", "@timeStamps true") + CASES, "time stamps"),
-        (HEADER.replace("@equalLength true", "@equalLength false") + CASES, "unequal length"),
         (
             HEADER.replace("@dimensions 2", "@dimensions 3") + CASES,
             "line 11 has 2 channels, the header says 3",

@@ -1,0 +1,124 @@
+"""Spacecraft telemetry with labelled anomalies (SMAP and MSL), as its authors or a repackaging give it out.
+
+The authors' folder holds ``train/NAME.npy``, ``test/NAME.npy``, (n_times, n_columns) each, and
+``labeled_anomalies.csv`` with the anomalies of the test parts, both ends inside. The repackaging holds one
+``SPACECRAFT_NAME.npz`` a channel, with ``train``, ``test`` and ``test_label`` (n_times,), 1 = anomaly.
+Column 0 is the telemetry. The others are commands, one-hot, and not the same for both spacecraft: left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.labels import runs_of
+from eegdae.recordings.recording import Annotation, Recording, as_recording
+
+NORMAL, ANOMALY = "normal", "anomaly"
+"""Labels of the test part; the training part has none."""
+
+_TABLE = "labeled_anomalies.csv"
+
+
+def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
+    """Read one telemetry channel: its training part and its test part.
+
+    Parameters
+    ----------
+    path : Path
+        ``SPACECRAFT_NAME.npz``, or ``test/NAME.npy`` of the authors' folder.
+    options : mapping
+        ``sfreq`` (Hz; else one a minute).
+
+    Returns
+    -------
+    list of Recording
+        Session ``"train"``, unlabelled, and session ``"test"``, whose runs of anomalous and of normal samples
+        are annotations; the subject is the name of the channel.
+
+    Raises
+    ------
+    EegdaeError
+        If a file is missing, damaged, or its parts do not fit together.
+    """
+    if path.suffix.lower() == ".npz":
+        parts = _load(path)
+        missing = [key for key in ("train", "test", "test_label") if key not in parts]
+        if missing:
+            raise EegdaeError(
+                f"{path}: has no array {missing[0]!r}; needed: train, test, test_label; "
+                f"found: {', '.join(parts) or 'none'}"
+            )
+        train, test, odd = parts["train"], parts["test"], parts["test_label"]
+        name = path.stem.split("_", 1)[-1]
+    else:
+        name, beside = path.stem, path.parent.parent / "train" / path.name
+        if path.parent.name != "test" or not beside.is_file():
+            raise EegdaeError(f"{path}: must lie in a folder 'test', with {beside} beside it")
+        train, test = _load(beside)["array"], _load(path)["array"]
+        odd = _listed(path.parent.parent / _TABLE, name, len(test) if test.ndim else 0)
+    recordings = []
+    for session, values in (("train", train), ("test", test)):
+        source = f"{path} {session}"
+        if values.ndim != 2 or values.dtype.kind not in "iuf" or values.shape[1] < 1:
+            raise EegdaeError(
+                f"{source}: must be numbers, shape (n_times, n_columns); it is {values.dtype} {values.shape}"
+            )
+        marks: tuple[Annotation, ...] = ()
+        if session == "test":
+            if odd.shape != values.shape[:1] or not np.isin(odd, (0, 1)).all():
+                raise EegdaeError(f"{path}: test_label must be one 0 or 1 for each of {len(values)} samples")
+            marks = runs_of(ANOMALY if flag else NORMAL for flag in odd.tolist())
+        recordings.append(
+            as_recording(
+                values[:, :1].T,
+                sfreq=options.get("sfreq") or 1 / 60,
+                ch_names=["telemetry"],
+                source=source,
+                annotations=marks,
+                subject=name,
+                session=session,
+            )
+        )
+    return recordings
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        loaded = np.load(path, allow_pickle=False)  # a pickle could run code
+        if isinstance(loaded, np.ndarray):
+            return {"array": loaded}
+        with loaded as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except Exception as error:  # a damaged header raises anything from BadZipFile to TokenError
+        reason = " ".join(str(error).split())[:200]
+        raise EegdaeError(f"{path}: cannot be read as arrays: {reason or 'it is damaged'}") from error
+
+
+def _listed(table: Path, name: str, n_times: int) -> NDArray[np.int8]:
+    """Mark the samples that the authors' table calls anomalous."""
+    if not table.is_file():
+        raise EegdaeError(f"{table}: no such file; it holds the labels, get it from the same place")
+    odd = np.zeros(n_times, dtype=np.int8)
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file)]
+        names = [row["chan_id"] for row in rows]
+        for row in rows:
+            if row["chan_id"] == name:
+                for first, last in ast.literal_eval(row["anomaly_sequences"]):
+                    odd[int(first) : int(last) + 1] = 1
+    except (KeyError, ValueError, TypeError, SyntaxError, RecursionError, csv.Error) as error:
+        raise EegdaeError(
+            f"{table}: needs columns chan_id and anomaly_sequences, [[first, last], ...]"
+        ) from error
+    if name not in names:
+        raise EegdaeError(f"{table}: says nothing about {name}; {did_you_mean(name, names)}")
+    return odd
