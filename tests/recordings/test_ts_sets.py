@@ -95,3 +95,14 @@ def test_eyes_is_a_part_of_eye_state(fetched, data_config, tmp_path):
     (whole,) = load_recordings(data_config("eye_state", data_dir=folder))
     assert eyes[0].ch_names == whole.ch_names
     assert np.array_equal(eyes[0].data, whole.data[:, :128])
+
+
+def test_daphnet(fetched, data_config, tmp_path):
+    """A table, in the wheel of two of the sets above."""
+    (rec,) = load(data_config("daphnet", data_dir=tmp_path))
+    assert rec.data.shape == (9, 7040)
+    assert (rec.sfreq, rec.unit, rec.subject, rec.run, rec.annotations) == (64, "mg", "06", "02", ())
+    rows = np.genfromtxt(fetched / "daphnet/S06R02E0.csv", delimiter=",", skip_header=1, usecols=range(1, 10))
+    assert np.array_equal(rec.data, rows.T.astype(np.float32))
+    # a body at rest or walking shows gravity: 1000 mg
+    assert 900 < np.median(np.linalg.norm(rec.data[:3], axis=0)) < 1100
