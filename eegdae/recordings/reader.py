@@ -175,7 +175,8 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
             continue  # column to unit
         if key in _TEXTS and not isinstance(value, str):
             raise EegdaeError(f"data.{key}={value!r}: must be text, or null")
-        units = value if isinstance(value, list | tuple) else [value]
+        is_one = cfg.get("source") == "table" or not isinstance(value, list | tuple)
+        units = [value] if is_one else value
         if key == "unit" and not all(isinstance(unit, str) for unit in units):
             raise EegdaeError(f"data.unit={value!r}: must be text, or a list with one a channel")
         if key == "subject" and not isinstance(value, str | int):

@@ -127,7 +127,7 @@ def test_the_configuration_for_own_files_reads_them_as_they_are(eegmat, data_con
 
 
 def test_an_ending_that_mne_does_not_know_is_told_with_those_it_does(tmp_path, one_line):
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    message = one_line(read_recordings, tmp_path / "a.csv")
-    assert "a.csv: cannot be read by MNE" in message
+    (tmp_path / "a.dat").write_text("x,y\n1,2\n")
+    message = one_line(read_recordings, tmp_path / "a.dat")
+    assert "a.dat: cannot be read by MNE" in message
     assert "known endings: .edf, .bdf" in message

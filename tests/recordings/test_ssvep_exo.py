@@ -14,7 +14,7 @@ from eegdae.windows import make_windows
 
 @pytest.fixture
 def recordings(ssvep, data_config):
-    return load_recordings(data_config("ssvep_exo", data_dir=ssvep.parent, prepare=None))
+    return load_recordings(data_config("ssvep_exo", data_dir=ssvep.parent, prepare={"unit": "arbitrary"}))
 
 
 def test_as_its_documentation_says(recordings):

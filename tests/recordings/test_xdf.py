@@ -80,7 +80,7 @@ def test_stamps_that_are_left_out_follow_from_the_rate(tmp_path):
     ],
 )
 def test_volts_of_any_size_become_microvolt(tmp_path, unit, factor):
-    x = signal(100, 1)
+    x = signal(100, 1) * np.float32(20 / factor)  # as large as EEG is
     (got,) = read_recordings(save(tmp_path / "a.xdf", stream(1, times(100), x, channels=[("Cz", unit)])))
     assert got.unit == "uV"
     assert np.allclose(got.data, x.T * factor)
