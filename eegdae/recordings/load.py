@@ -131,7 +131,8 @@ def as_config(
     Parameters
     ----------
     path : str, path or list of these
-        A file, a glob, a folder, the root of a BIDS data set, or several.
+        A file, a glob, a folder, the root of a BIDS data set, or several. In folders, tables beside files of
+        another kind are no recordings.
     **options
         Keys of a data configuration.
 
@@ -153,6 +154,10 @@ def as_config(
     endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
     files = locate({"path": paths}, endings)
     kinds = {kind_of(file) for file in files}
+    if len(kinds) > 1 and all(Path(item).is_dir() for item in paths):
+        # tables beside recordings of another kind say something about these
+        files = [file for file in files if kind_of(file) != "table"]
+        kinds -= {"table"}
     if len(kinds) > 1:
         raise EegdaeError(
             f"path={path}: holds files of several kinds ({', '.join(sorted(kinds))}); read one at a time"

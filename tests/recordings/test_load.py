@@ -80,6 +80,12 @@ def test_an_empty_folder_and_mixed_kinds(tmp_path, one_line):
     save(tmp_path / "a.npz")
     (tmp_path / "b.ts").write_text("@data\n")
     assert "several kinds (npz, ts)" in one_line(read_recordings, tmp_path)
+    # a table beside recordings says something about them, unless it is asked for
+    (tmp_path / "b.ts").unlink()
+    (tmp_path / "about.csv").write_text("file,subject\na,1\n")
+    assert as_config(tmp_path)["path"] == [tmp_path / "a.npz"]
+    both = [tmp_path / "a.npz", tmp_path / "about.csv"]
+    assert "several kinds (npz, table)" in one_line(read_recordings, both)
 
 
 def test_hidden_files_of_a_folder_are_passed_over(tmp_path):
