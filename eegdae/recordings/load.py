@@ -38,7 +38,10 @@ def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
 
 
 def iter_recordings(
-    cfg: Mapping[str, Any], *, on_error: Callable[[EegdaeError], None] | None = None
+    cfg: Mapping[str, Any],
+    *,
+    on_error: Callable[[EegdaeError], None] | None = None,
+    is_prepared: bool = True,
 ) -> Iterator[Recording]:
     """Read the recordings that a data configuration names one after the other, each file when it is due.
 
@@ -48,6 +51,8 @@ def iter_recordings(
         As `load_recordings` takes it.
     on_error : callable or None
         Is told of a file that cannot be read, which is then passed over; None = the error is raised.
+    is_prepared : bool
+        False: recordings stay as they were recorded.
 
     Yields
     ------
@@ -59,7 +64,7 @@ def iter_recordings(
     EegdaeError
         If a key does not fit; likewise a file or a channel, where `on_error` is None.
     """
-    reader = Reader(cfg)
+    reader = Reader(cfg, is_prepared)
     there: dict[str, None] = {}
     for path in reader.files():
         try:

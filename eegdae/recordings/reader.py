@@ -38,6 +38,8 @@ class Reader:
     ----------
     cfg : mapping
         What a file of ``conf/data`` holds, as plain Python; the keys are explained there.
+    is_prepared : bool
+        False: recordings stay as they were recorded, ``prepare`` is only checked.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Reader:
     """
 
     cfg: Mapping[str, Any]
+    is_prepared: bool = True
 
     def __post_init__(self) -> None:
         source = source_of(self.cfg)
@@ -133,7 +136,9 @@ class Reader:
         cfg = self.cfg
         about = _about(path, _as_regex(cfg.get("pattern")), cfg)
         told = _with(recording if self._table is None else self._table.apply(recording, path), about)
-        ready = labelled(prepare(told, **check_prepare(cfg.get("prepare"))), check_labels(cfg.get("labels")))
+        if self.is_prepared:
+            told = prepare(told, **check_prepare(cfg.get("prepare")))
+        ready = labelled(told, check_labels(cfg.get("labels")))
         wanted = electrodes(cfg.get("interpolated") or (), where="data.interpolated")
         computed = tuple(n for n in ready.ch_names if n in ready.interpolated or canonical_name(n) in wanted)
         return replace(ready, interpolated=computed)

@@ -165,9 +165,10 @@ def _recordings(
 ) -> Iterator[tuple[Recording, Mapping[str, Any]]]:
     """Read recordings as they were recorded, one at a time, each with how it is to be prepared."""
     for config in [configuration(target, overrides) for target in targets]:
-        options = check_prepare(config.pop("prepare", None))
+        options = check_prepare(config.get("prepare"))
         on_error = None if unreadable is None else unreadable.append
-        yield from ((recording, options) for recording in iter_recordings(config, on_error=on_error))
+        found = iter_recordings(config, on_error=on_error, is_prepared=False)
+        yield from ((recording, options) for recording in found)
 
 
 def _nothing(targets: Sequence[str], unreadable: Sequence[EegdaeError]) -> EegdaeError:

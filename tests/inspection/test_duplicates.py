@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eegdae.inspection.duplicates import Pair, duplicate_findings, find_pairs, fingerprint
-from eegdae.recordings import as_recording, read_recordings
+from eegdae.recordings import as_config, as_recording, iter_recordings, read_recordings
 
 from .conftest import noise, recording
 
@@ -89,7 +89,8 @@ def test_findings_name_the_subjects():
 
 def test_ssvep_exo_holds_one_pair(data_folder):
     folders = sorted(data_folder("ssvep-exo").glob("subject*"))
-    recs = [rec for folder in folders for rec in read_recordings(folder, subject=folder.name[-2:])]
+    configs = [as_config(folder, subject=folder.name[-2:]) for folder in folders]
+    recs = [rec for config in configs for rec in iter_recordings(config, is_prepared=False)]
     (pair,) = find_pairs([fingerprint(rec) for rec in recs])
     same = [recs[pair.first], recs[pair.second]]
     assert [rec.subject for rec in same] == ["03", "07"]

@@ -10,7 +10,7 @@ import eegdae
 from eegdae.inspection import check_recordings
 from eegdae.inspection.findings import SEVERITIES
 from eegdae.inspection.whole import check_pairs
-from eegdae.recordings import Annotation, read_recordings
+from eegdae.recordings import Annotation, as_config, iter_recordings, read_recordings
 from eegdae.reporting.recordings import recordings_page
 from eegdae.reporting.text import text_plot
 
@@ -157,7 +157,10 @@ def test_ssvep_exo(data_folder):
     checked = check_recordings(
         rec
         for folder in sorted(data_folder("ssvep-exo").glob("subject*"))
-        for rec in read_recordings(folder, subject=folder.name[-2:], pattern="record-[{session}]_raw.fif")
+        for rec in iter_recordings(
+            as_config(folder, subject=folder.name[-2:], pattern="record-[{session}]_raw.fif"),
+            is_prepared=False,
+        )
     )
     facts = dict(checked.facts)
     assert (facts["recordings"], facts["subjects"], facts["rate"]) == ("18", "8", "256 Hz")
