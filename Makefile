@@ -49,6 +49,9 @@ bench: $(READY) ## measure again: benchmarks/*.json, and the tables made of them
 	$(BIN)/python scripts/bench_eegmat.py --equal-shares
 	$(BIN)/python scripts/bench_eegmat.py --alignment none
 	$(BIN)/python scripts/bench_eegmat.py --alignment zscore
+	$(BIN)/python scripts/bench_eegmat.py --alignment zscore --views 3
+	$(BIN)/python scripts/bench_eegmat.py --alignment zscore --dimensions 12
+	$(BIN)/python scripts/bench_eegmat.py --either
 	$(BIN)/python scripts/readme_tables.py
 
 clean: ## throw the environment and the caches away
