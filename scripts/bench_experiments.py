@@ -39,6 +39,7 @@ class Experiment:
 
 EXPERIMENTS = (
     Experiment("eegmat, as shipped", ("experiment=eegmat",), (0, 1, 2, 3, 4)),
+    Experiment("eegmat, as shipped, aligned", ("experiment=eegmat", "alignment=zscore"), (0, 1, 2, 3, 4)),
     Experiment("eegmat_aligned, as shipped", ("experiment=eegmat_aligned",), (0, 1, 2, 3, 4)),
     Experiment(
         "scp1_raw, first attempt",

@@ -24,6 +24,7 @@ NOTES = {
     "eegmat, aligned, 12 dimensions": "transductive; signals projected to 12 principal components of the "
     "people trained on; likewise chosen",
     "eegmat, as shipped": "no alignment; the setting most often chosen above, by these same people",
+    "eegmat, as shipped, aligned": "transductive; the same setting",
     "eegmat_aligned, as shipped": "transductive; the setting most often chosen with alignment, by these "
     "same people",
     "scp1_raw": "official split; setting chosen by cross-validation on the training trials; third attempt",
