@@ -2,15 +2,86 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import cache_dir
-from eegdae.store import Entry, entries
+from eegdae.store import read
 
 USAGE = "usage: eegdae data cache | eegdae data cache prune [all | KEY ...]"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lies in the folder of all stores.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store, or what a build left behind.
+    n_bytes : int
+        On the disk.
+    used : float
+        When it was used last, seconds since the epoch.
+    about : mapping or None
+        What ``store.json`` holds; None = nobody can use it: a build was killed, a file is damaged, or another
+        version of the package wrote it.
+    is_held : bool
+        A process is building it.
+    """
+
+    folder: Path
+    n_bytes: int
+    used: float
+    about: Mapping[str, Any] | None
+    is_held: bool = False
+
+
+def entries(root: Path) -> list[Entry]:
+    """List the stores in a folder, and what killed builds left there.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all stores; may be missing.
+
+    Returns
+    -------
+    list of Entry
+        The one that was used last comes first.
+    """
+    folders = [f for f in (root.iterdir() if root.is_dir() else ()) if f.is_dir()]
+    return sorted(map(_entry, folders), key=lambda entry: -entry.used)
+
+
+def _entry(folder: Path) -> Entry:
+    n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    about: Mapping[str, Any] | None = None
+    if not folder.name.startswith(".tmp-"):
+        with suppress(EegdaeError):
+            read(folder)
+            about = json.loads((folder / "store.json").read_text())
+    return Entry(folder, n_bytes, folder.stat().st_mtime, about, is_held=_is_held(folder))
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process is at work in the folder of an unfinished build."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def cache_command(words: Sequence[str]) -> list[str]:

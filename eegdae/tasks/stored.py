@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -133,7 +134,8 @@ def stored_windows(
             workers=options.workers,
         )
         found, word = store.read(folder), "built into the store"
-    os.utime(folder)  # when it was used last
+    with suppress(OSError):  # of another user
+        os.utime(folder)  # when it was used last
     log.info(f"windows: {word}, {folder.name[:12]} ({found.x.nbytes / 1e6:.3g} MB)")
     return found, int(json.loads((folder / "store.json").read_text())["n_recordings"])
 

@@ -12,7 +12,7 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings import load_recordings, read_recordings
 from eegdae.windows import make_windows
 
-from .damage import survives
+from .mutations import survives
 
 TABLE = """% made for a test
 @RELATION 'a table'
@@ -219,8 +219,8 @@ def test_random_damage(tmp_path, text):
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [TABLE, CASES])
 def test_much_random_damage(tmp_path, text):
-    read, refused = survives(tmp_path / "own.arff", text.encode(), n=2000, seed=1, sfreq=10)
-    assert read + refused == 2000
+    read, refused = survives(tmp_path / "own.arff", text.encode(), n=5000, seed=1, sfreq=10)
+    assert read + refused == 5000
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import scipy.io
 from eegdae.recordings import read_recordings
 from eegdae.recordings.mat_tree import mat_tree
 
-from .damage import survives
+from .mutations import survives
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 10, 3))  # channels, times, trials
@@ -343,4 +343,4 @@ def test_random_damage(tmp_path, save):
 @pytest.mark.slow
 def test_much_random_damage(tmp_path, save):
     content = save(tmp_path / "own.mat", SMALL).read_bytes()
-    assert sum(survives(tmp_path / "own.mat", content, n=2000, seed=1, **READ)) == 2000
+    assert sum(survives(tmp_path / "own.mat", content, n=5000, seed=1, **READ)) == 5000

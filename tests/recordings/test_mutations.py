@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from eegdae.errors import EegdaeError
-from eegdae.recordings import Recording, read_recordings
+from eegdae.recordings import read_recordings
 
 from . import true_formats
+from .mutations import check_sound
 
 NAMES = ["Fz", "Cz"]
 SECONDS = 5
@@ -78,11 +79,7 @@ def try_all(path, target, seeds):
                 raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
             else:
                 told["read"] += 1
-                for rec in got:
-                    assert isinstance(rec, Recording), seed
-                    assert rec.data.shape == (len(rec.ch_names), rec.n_times), seed
-                    assert np.isfinite(rec.data).all(), seed
-                    assert all(0 <= a.start < a.stop <= rec.n_times for a in rec.annotations), seed
+                check_sound(got)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
@@ -133,4 +130,4 @@ def test_random_damage_of_the_tables_of_a_bids_data_set(tmp_path, table, n):
 def test_much_random_damage(tmp_path, name):
     path = write(tmp_path, name)
     for target in FORMATS[name]:
-        try_all(path, tmp_path / target, range(1000, 1000 + 2000 // len(FORMATS[name])))
+        try_all(path, tmp_path / target, range(1000, 1000 + 5000 // len(FORMATS[name])))

@@ -9,7 +9,7 @@ import pytest
 from eegdae.recordings import load_recordings, read_recordings
 from eegdae.windows import make_windows
 
-from .damage import survives
+from .mutations import survives
 
 RNG = np.random.default_rng(0)
 
@@ -160,7 +160,7 @@ def test_random_damage(tmp_path, save):
 def test_much_random_damage(tmp_path, save):
     save(tmp_path / "own.npz", **arrays(label=np.array(["x", "y"])))
     content = (tmp_path / "own.npz").read_bytes()
-    assert sum(survives(tmp_path / "own.npz", content, n=2000, seed=1)) == 2000
+    assert sum(survives(tmp_path / "own.npz", content, n=5000, seed=1)) == 5000
 
 
 @pytest.fixture

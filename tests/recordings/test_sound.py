@@ -209,4 +209,4 @@ def test_mutations(tmp_path, ending, reader):
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["wav", "flac"])
 def test_many_mutations(tmp_path, ending, reader):
-    mutate(tmp_path, ending, 2000, seed=2)
+    mutate(tmp_path, ending, 5000, seed=2)

@@ -10,7 +10,7 @@ import pytest
 from eegdae.recordings import load_recordings, read_recordings
 from eegdae.windows import make_windows
 
-from .damage import survives
+from .mutations import survives
 
 RNG = np.random.default_rng(0)
 TABLE = """chan_id,spacecraft,anomaly_sequences,class,num_values

@@ -347,4 +347,4 @@ def test_mutations(tmp_path):
 
 @pytest.mark.slow
 def test_many_mutations(tmp_path):
-    mutate(tmp_path, 2000, seed=2)
+    mutate(tmp_path, 5000, seed=2)
