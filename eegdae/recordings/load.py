@@ -156,7 +156,7 @@ def as_config(
         options = {"source": "bids", **options}
     if "source" in options:
         return {**options, "path": paths}
-    endings = tuple(ending for source in SOURCES.values() for ending in source.extensions)
+    endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))
     files = locate({"path": paths}, endings)
     kinds = {kind_of(file) for file in files}
     if len(kinds) > 1 and all(Path(item).is_dir() for item in paths):
