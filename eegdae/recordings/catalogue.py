@@ -61,7 +61,10 @@ def _missing(cfg: Mapping[str, Any], pattern: str, extensions: tuple[str, ...]) 
     if Path(pattern).is_dir():
         what = f"no recordings in this folder; they end in {', '.join(extensions)}"
     elif cfg.get("get"):
-        what = f"no such file; to get {cfg.get('name')}: {' '.join(str(cfg['get']).split())}"
+        how = " ".join(str(cfg["get"]).split())
+        what = (
+            f"no such file; to get {cfg.get('name')}: {how}; or set EEGDAE_DATA_DIR to a folder that has it"
+        )
     else:
         what = "no such file; give a file, a glob or a folder that is there"
     return EegdaeError(f"data.path={pattern}: {what}")
