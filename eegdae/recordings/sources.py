@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, xdf
+from eegdae.recordings import arff, bids, chb_mit, mat, mne_files, moabb, npz, sound, tables, xdf
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.recording import Recording
 from eegdae.recordings.telemanom import read_telemanom
@@ -33,6 +33,8 @@ class Source:
         ``(configuration, endings) -> list of Path``: what ``read`` is given, one at a time.
     get : callable or None
         ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
+    beside : callable or None
+        ``(path, options) -> list of Path``: what else is read for a file; None = nothing of another name.
     """
 
     read: Callable[[Path, Mapping[str, Any]], list[Recording]]
@@ -41,6 +43,7 @@ class Source:
     folder: bool = False
     find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
     get: Callable[[Mapping[str, Any]], Path] | None = None
+    beside: Callable[[Path, Mapping[str, Any]], list[Path]] | None = None
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -52,7 +55,12 @@ SOURCES: dict[str, Source] = {
     "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "bids": Source(bids.read_bids, (), bids.KEYS, folder=True),
     "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
-    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
+    "mne": Source(
+        mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS, beside=mne_files.annotation_files
+    ),
+    "chb_mit": Source(  # behind mne, which any other .edf is for
+        chb_mit.read_chb_mit, (".edf",), find=chb_mit.find_bipolar, beside=chb_mit.summary_files
+    ),
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, find=moabb.find_folder, get=moabb.get),
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "sound": Source(sound.read_sound, sound.EXTENSIONS, ("ch_names",)),
