@@ -1,8 +1,8 @@
 """CHB-MIT: small files of its form, every slip of the original summaries, the download over loopback.
 
 Nothing of the original is in reach of the tests. The lines are those of chb01, chb09 (a wrong number beside
-an end, an hour past 24) and chb24 (no times of files, no files without seizures), as tests and notes of public
-parsers quote them: "Seizure 2 Start Time: 9196 seconds", "Seizure 1 End Time:   9267 seconds" in chb09_08.
+an end, an hour past 24) and chb24 (no times of files, no files without seizures), as tests and notes of
+public parsers quote: "Seizure 2 Start Time: 9196 seconds", "Seizure 1 End Time:   9267 seconds" in chb09_08.
 """
 
 import hashlib
