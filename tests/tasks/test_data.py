@@ -73,7 +73,9 @@ def test_what_was_downloaded_is_here_when_all_of_it_is(nowhere, capsys, whole):
     for name in ("scp1_train.ts", "scp1_test.ts")[: 1 + whole]:
         (folder / name).write_text("@data\n")
     assert main(["data", "list"]) == 0
-    assert entries(capsys.readouterr().out)["scp1"].startswith(f"scp1 {'here' if whole else 'download'} ")
+    found = entries(capsys.readouterr().out)["scp1"]
+    assert found.startswith(f"scp1 {'here' if whole else 'download'} ")
+    assert found.endswith(str(folder) if whole else f"eegdae data get scp1 (a part is in {folder})")
 
 
 def test_get_says_where_the_set_lies(capsys):
@@ -150,3 +152,12 @@ def test_get_takes_keys(nowhere, site, capsys):
     said = capsys.readouterr().out
     assert said.splitlines()[-1] == str(cache_dir() / "chb_mit/chb01/chb01_01.edf")
     assert "chb02" not in said
+
+
+def test_an_interrupted_get_says_how_to_go_on(nowhere, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eegdae.tasks.data.get", interrupted)
+    assert main(["data", "get", "eegmat"]) == 130
+    assert capsys.readouterr().err == "eegdae: interrupted; the same command goes on\n"
