@@ -79,17 +79,24 @@ class Reader:
         source = source_of(self.cfg)
         return first_parts(source.find(self.cfg, source.endings))
 
-    def tables(self) -> list[Path]:
+    def tables(self, files: Iterable[Path]) -> list[Path]:
         """Name the files that say what others hold.
+
+        Parameters
+        ----------
+        files : iterable of Path
+            Those of `files`.
 
         Returns
         -------
         list of Path
-            The table ``about``, where there is one.
+            The table ``about``, where there is one, and what the source reads beside its files.
         """
         about = self.cfg.get("about")
         file = about.get("path") if isinstance(about, Mapping) else about
-        return [] if file is None else [Path(str(file)).expanduser()]
+        source = source_of(self.cfg)
+        found = [] if file is None else [Path(str(file)).expanduser()]
+        return [*found, *(other for path in files for other in source.beside(path, self.cfg))]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.

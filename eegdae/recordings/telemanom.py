@@ -90,6 +90,27 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     return recordings
 
 
+def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
+    """Name what is read for a file of the authors' folder: its training part and the table.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_telemanom` takes it.
+    options : mapping
+        Not used.
+
+    Returns
+    -------
+    list of Path
+        Those that are there; none for the repackaging, which holds all.
+    """
+    if path.suffix.lower() == ".npz":
+        return []
+    folder = path.parent.parent
+    return [file for file in (folder / "train" / path.name, folder / _TABLE) if file.is_file()]
+
+
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
         loaded = np.load(path, allow_pickle=False)  # a pickle could run code

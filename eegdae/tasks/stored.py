@@ -104,7 +104,7 @@ def stored_windows(
     cutting = Cutting(**{**how, "reject_labels": _labels(how.get("reject_labels"))})
     try:
         options.store.mkdir(parents=True, exist_ok=True)
-        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables()])
+        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables(files)])
     except OSError as error:
         raise EegdaeError(
             f"{error.filename or options.store}: {error.strerror}; set prepare.store to a folder that can be "

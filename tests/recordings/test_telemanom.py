@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eegdae.recordings import load_recordings, read_recordings
+from eegdae.recordings import SOURCES, load_recordings, read_recordings
 from eegdae.windows import make_windows
 
 from .mutations import survives
@@ -55,6 +55,13 @@ def test_both_forms_are_read_alike(tmp_path):
             *((7, 8, "anomaly"), (8, 10, "normal")),
         ]
         assert (test.sfreq, test.ch_names, test.unit) == (1 / 60, ("telemetry",), "a.u.")
+
+
+def test_what_is_read_beside_it(tmp_path):
+    file = authors_folder(tmp_path / "data", parts())
+    beside = SOURCES["telemanom"].beside
+    assert beside(file, {}) == [tmp_path / "data/train/P-1.npy", tmp_path / "data/labeled_anomalies.csv"]
+    assert beside(tmp_path / "SMAP_P-1.npz", {}) == []
 
 
 @pytest.mark.parametrize(
