@@ -79,24 +79,29 @@ class Reader:
         source = source_of(self.cfg)
         return first_parts(source.find(self.cfg, source.endings))
 
-    def tables(self, files: Iterable[Path]) -> list[Path]:
+    def tables(self, files: Sequence[Path] = ()) -> list[Path]:
         """Name the files that say what others hold.
 
         Parameters
         ----------
-        files : iterable of Path
-            Those of `files`.
+        files : sequence of Path
+            What is read.
 
         Returns
         -------
         list of Path
-            The table ``about``, where there is one, and what the source reads beside its files.
+            The table ``about``, where there is one, and what is read beside each of the files.
+
+        Raises
+        ------
+        EegdaeError
+            If one of those is missing.
         """
         about = self.cfg.get("about")
         file = about.get("path") if isinstance(about, Mapping) else about
-        source = source_of(self.cfg)
-        found = [] if file is None else [Path(str(file)).expanduser()]
-        return [*found, *(other for path in files for other in source.beside(path, self.cfg))]
+        tables = [] if file is None else [Path(str(file)).expanduser()]
+        of_file = source_of(self.cfg).beside
+        return tables + [other for path in files if of_file is not None for other in of_file(path, self.cfg)]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.

@@ -46,9 +46,8 @@ class Source:
         ``(configuration, endings) -> list of Path``: what ``read`` is given, one at a time.
     get : callable or None
         ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
-    beside : callable
-        ``(path, options) -> list of Path``: what else ``read`` reads for a path, but for files whose names
-        begin alike.
+    beside : callable or None
+        ``(path, options) -> list of Path``: what else is read for a file; None = nothing of another name.
     """
 
     read: Callable[[Path, Mapping[str, Any]], Iterable[Recording]]
@@ -57,7 +56,7 @@ class Source:
     folder: bool = False
     find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
     get: Callable[[Mapping[str, Any]], Path] | None = None
-    beside: Callable[[Path, Mapping[str, Any]], list[Path]] = lambda path, options: []
+    beside: Callable[[Path, Mapping[str, Any]], list[Path]] | None = None
 
     @property
     def endings(self) -> tuple[str, ...]:
