@@ -50,6 +50,7 @@ def test_every_choice_becomes_settings(group, choice):
         "interpolated",
         "prepare",
         "resource",
+        "get",
         "licence",
         "citation",
         "bands",

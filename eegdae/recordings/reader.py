@@ -22,10 +22,10 @@ from eegdae.recordings.sources import source_of
 
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
-    *("interpolated", "prepare", "resource", "licence", "citation"),
+    *("interpolated", "prepare", "resource", "get", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding")
+_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get")
 _LISTS = ("classes", "exclude", "interpolated", "channels", "columns")
 _FROM_NAME = ("subject", "session", "run")
 

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import cache_dir, get
+from eegdae.recordings import get, here
 from eegdae.tasks.data_cache import cache_command
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
@@ -125,23 +125,13 @@ def is_open(config: Mapping[str, Any]) -> bool:
 def _entry(file: Path) -> list[str]:
     """Describe a set in three lines."""
     config = read_set(file)
-    where = _where(config)
     if is_open(config):
         place = f"yours to say: eegdae train data={file.stem} data.path=..."
-    elif where:
+    elif where := here(config):
         place = f"here: {where}"
-    else:
+    elif config.get("resource"):
         place = f"not here: eegdae data get {file.stem}"
+    else:
+        place = f"not here, by hand: {config.get('get') or 'put it where data.path says'}"
     what = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
     return [f"{file.stem:<18}{what}", f"{'':<18}licence: {config.get('licence') or '-'}", f"{'':<18}{place}"]
-
-
-def _where(config: Mapping[str, Any]) -> Path | None:
-    """Find a set without downloading it."""
-    local = {key: value for key, value in config.items() if key != "resource"}
-    try:
-        return get(local)
-    except EegdaeError:
-        cached = cache_dir() / str(config.get("name"))
-        files = (config.get("resource") or {}).get("files") or {}
-        return cached if files and all((cached / file).is_file() for file in files) else None
