@@ -78,7 +78,13 @@ SOURCES: dict[str, Source] = {
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "sound": Source(sound.read_sound, sound.EXTENSIONS, ("ch_names",)),
     "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
-    "telemanom": Source(telemanom.read_telemanom, (".npz",), ("sfreq",), beside=telemanom.beside),
+    "telemanom": Source(
+        telemanom.read_telemanom,
+        (".npz",),
+        ("sfreq",),
+        find=telemanom.find_files,
+        beside=telemanom.beside,
+    ),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
     "xdf": Source(xdf.read_xdf, xdf.EXTENSIONS, xdf.KEYS),
 }

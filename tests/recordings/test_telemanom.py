@@ -57,6 +57,21 @@ def test_both_forms_are_read_alike(tmp_path):
         assert (test.sfreq, test.ch_names, test.unit) == (1 / 60, ("telemetry",), "a.u.")
 
 
+def test_a_folder_of_either_form(tmp_path, data_config):
+    arrays = parts()
+    (tmp_path / "a/smap-msl").mkdir(parents=True)
+    np.savez(tmp_path / "a/smap-msl/SMAP_P-1.npz", **arrays)
+    authors_folder(tmp_path / "b/smap-msl", arrays)
+    authors_folder(tmp_path / "c[1]/smap-msl/data", arrays)
+    (tmp_path / "c[1]/smap-msl/data/labeled_anomalies.csv").rename(
+        tmp_path / "c[1]/smap-msl/labeled_anomalies.csv"
+    )
+    for folder in ("a", "b", "c[1]"):
+        _, test = load_recordings(data_config("smap_msl", data_dir=tmp_path / folder))
+        assert np.array_equal(test.data, arrays["test"][:, :1].T.astype(np.float32))
+        assert len(marks(test)) == 5
+
+
 def test_what_is_read_beside_it(tmp_path):
     file = authors_folder(tmp_path / "data", parts())
     beside = SOURCES["telemanom"].beside
