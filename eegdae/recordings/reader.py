@@ -25,7 +25,7 @@ _COMMON = (
     *("interpolated", "prepare", "resource", "get", "licence", "citation"),
     "bands",  # for the views, which take them from here
 )
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get")
+_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get", "annotations")
 _LISTS = ("classes", "exclude", "interpolated", "channels", "columns")
 _FROM_NAME = ("subject", "session", "run")
 
@@ -213,16 +213,22 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
 def _as_regex(pattern: object) -> re.Pattern[str] | None:
     if pattern is None:
         return None
-    fields = re.findall(r"{(.*?)}", str(pattern))
-    for field in fields:
+    words = [word.partition(":") for word in re.findall(r"{(.*?)}", str(pattern))]
+    fields = [field for field, _, _ in words]
+    for field, colon, width in words:
         if field not in _FROM_NAME:
             raise EegdaeError(
                 f"data.pattern={pattern}: {{{field}}} is unknown; {did_you_mean(field, _FROM_NAME)}"
             )
+        if colon and not re.fullmatch(r"[1-9]\d?", width):
+            raise EegdaeError(
+                f"data.pattern={pattern}: {{{field}:{width}}}: needs a number of letters, as {{{field}:2}}"
+            )
     if len(set(fields)) < len(fields):
         raise EegdaeError(f"data.pattern={pattern}: each of {', '.join(_FROM_NAME)} may stand once")
     parts = re.split(r"{.*?}", str(pattern))
-    between = [f"(?P<{field}>[^/]+?)" for field in fields] + [""]
+    lengths = [f"{{{width}}}" if width else "+?" for _, _, width in words]
+    between = [f"(?P<{field}>[^/]{n})" for field, n in zip(fields, lengths, strict=True)] + [""]
     return re.compile("".join(re.escape(p) + b for p, b in zip(parts, between, strict=True)))
 
 

@@ -11,6 +11,7 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import (
     arff,
     bids,
+    chb_mit,
     har,
     machines,
     mat,
@@ -72,7 +73,12 @@ SOURCES: dict[str, Source] = {
         machines.read_machines, (), machines.KEYS, find=machines.find_files, beside=machines.beside
     ),
     "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
-    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
+    "mne": Source(
+        mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS, beside=mne_files.annotation_files
+    ),
+    "chb_mit": Source(  # behind mne, which any other .edf is for
+        chb_mit.read_chb_mit, (".edf",), find=chb_mit.find_bipolar, beside=chb_mit.summary_files
+    ),
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, find=moabb.find_folder, get=moabb.get),
     "npy": Source(npy.read_npy, (".npy",), npy.KEYS, beside=npy.beside),
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
