@@ -9,54 +9,17 @@ from eegdae.recordings.sources import SOURCES
 from eegdae.windows import make_windows
 
 from .mutations import survives
-
-ACTIVITIES = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")
-# person, and of each stretch the activities of its windows
-TRAIN = [(1, [5, 5, 5]), (1, [4]), (1, [1, 1]), (3, [1, 1, 1, 1]), (1, [2, 2])]
-TEST = [(2, [6, 6]), (24, [3, 3, 3])]
-
-
-def write_part(folder, part, stretches, rng):
-    """Signals cut into windows with an overlap of one half, as published; the signals of the stretches."""
-    inertial = folder / part / "Inertial Signals"
-    inertial.mkdir(parents=True)
-    people = [person for person, codes in stretches for _ in codes]
-    labels = [code for _, codes in stretches for code in codes]
-    (folder / part / f"subject_{part}.txt").write_text("".join(f"{person}\n" for person in people))
-    (folder / part / f"y_{part}.txt").write_text("".join(f"{code}\n" for code in labels))
-    signals = [rng.normal(size=(9, 64 * (len(codes) + 1))) for _, codes in stretches]
-    for k, name in enumerate(SIGNALS):
-        lines = [
-            "".join(f"{value:16.7e}" for value in signal[k, 64 * w : 64 * w + 128]) + "\n"
-            for signal in signals
-            for w in range(signal.shape[1] // 64 - 1)
-        ]
-        (inertial / f"{name}_{part}.txt").write_text("".join(lines))
-    return signals
-
-
-def write_set(folder):
-    """A small set in the true layout, with what is not read too; the signals of train and of test."""
-    rng = np.random.default_rng(0)
-    folder.mkdir(parents=True)
-    named = [f"{k + 1} {name}\n" for k, name in enumerate(ACTIVITIES)]
-    (folder / "activity_labels.txt").write_text("".join(named))
-    (folder / "README.txt").write_text("Human Activity Recognition Using Smartphones Dataset\n")
-    signals = {
-        part: write_part(folder, part, which, rng) for part, which in (("train", TRAIN), ("test", TEST))
-    }
-    (folder / "train/X_train.txt").write_text("  2.8858451e-001\n")
-    return signals
+from .true_sets import ACTIVITIES, TEST, TRAIN, write_har
 
 
 @pytest.fixture
 def har(tmp_path):
-    write_set(tmp_path / "uci_har/UCI HAR Dataset")
+    write_har(tmp_path / "uci_har/UCI HAR Dataset")
     return tmp_path
 
 
 def test_windows_become_the_stretches_that_they_were_cut_from(tmp_path, data_config):
-    signals = write_set(tmp_path / "uci_har/UCI HAR Dataset")
+    signals = write_har(tmp_path / "uci_har/UCI HAR Dataset")
     recordings = load_recordings(data_config("uci_har", data_dir=tmp_path))
     assert [(r.session, r.subject, r.run) for r in recordings] == [
         *(("train", "1", "0"), ("train", "1", "1"), ("train", "1", "2"), ("train", "3", "0")),
@@ -108,7 +71,7 @@ def test_no_sample_is_on_both_sides_of_any_split(har, data_config):
 
 def test_windows_that_only_touch_or_are_of_two_people_stay_apart(tmp_path):
     folder = tmp_path / "UCI HAR Dataset"
-    write_set(folder)
+    write_har(folder)
     (folder / "train/subject_train.txt").write_text("1\n2\n" + "3\n" * 10)
     recordings = read_recordings(folder / "train/subject_train.txt")
     assert [(r.subject, r.n_times) for r in recordings[:3]] == [("1", 128), ("2", 128), ("3", 128)]
@@ -122,7 +85,7 @@ def test_windows_that_only_touch_or_are_of_two_people_stay_apart(tmp_path):
 
 def test_an_activity_that_changes_inside_a_stretch(tmp_path):
     folder = tmp_path / "UCI HAR Dataset"
-    write_set(folder)
+    write_har(folder)
     (folder / "train/y_train.txt").write_text("5\n5\n4\n4\n1\n2\n3\n1\n1\n1\n2\n2\n")
     recordings = read_recordings(folder / "train")
     told = [[(a.start, a.stop, a.label) for a in r.annotations] for r in recordings]
@@ -197,7 +160,7 @@ def test_another_file_than_that_of_the_people(har, one_line):
         "test/Inertial Signals/body_acc_x_test.txt",
     ],
 )
-@pytest.mark.parametrize("n", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [50, pytest.param(1250, marks=pytest.mark.slow)])
 def test_random_damage(har, file, n):
     folder = har / "uci_har/UCI HAR Dataset"
     content = (folder / file).read_bytes()

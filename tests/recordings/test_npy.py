@@ -1,6 +1,5 @@
 import os
 import pickle
-import struct
 import warnings
 from collections import Counter
 
@@ -13,17 +12,10 @@ from eegdae.tasks.stored import read_prepare, stored_windows
 from eegdae.windows import make_windows
 
 from .mutations import survives
+from .true_sets import as_matlab_writes, write_eegdenoisenet
 
 RNG = np.random.default_rng(0)
 TRIALS = {"sfreq": 50, "layout": "trials_channels_times"}
-
-
-def as_matlab_writes(values):
-    """The file of npy-matlab's writeNPY: version 1, little endian, columns first, padded to 16 bytes."""
-    about = f"{{'descr': '<f8', 'fortran_order': True, 'shape': ({', '.join(map(str, values.shape))}), }}"
-    length = -(-(len(about) + 11) // 16) * 16 - 10
-    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", length) + about.ljust(length - 1).encode() + b"\n"
-    return head + values.astype("<f8").tobytes(order="F")
 
 
 def test_trials_with_what_lies_beside_them(tmp_path):
@@ -203,19 +195,9 @@ def test_windows_in_the_store_are_built_anew_where_labels_change(tmp_path):
     assert SOURCES["npy"].beside(tmp_path / "x.npy", cfg) == [tmp_path / "y.npy"]
 
 
-# EEGdenoiseNet, as its authors wrote it with npy-matlab
-
-EPOCHS = {"EEG": 9, "EOG": 7, "EMG": 11}
-
-
 @pytest.fixture
 def denoise(tmp_path):
-    folder = tmp_path / "eegdenoisenet"
-    folder.mkdir()
-    for name, n_epochs in EPOCHS.items():
-        values = RNG.normal(size=(n_epochs, 512)) * 20
-        (folder / f"{name}_all_epochs.npy").write_bytes(as_matlab_writes(values))
-        (folder / f"{name}_all_epochs_512hz.npy").write_bytes(as_matlab_writes(np.zeros((n_epochs, 1024))))
+    write_eegdenoisenet(tmp_path / "eegdenoisenet")
     return tmp_path
 
 
