@@ -54,6 +54,8 @@ def test_every_choice_becomes_settings(group, choice):
         "licence",
         "citation",
         "bands",
+        "windows",
+        "split",
     } | set(source.keys)
 
 

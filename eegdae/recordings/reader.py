@@ -23,7 +23,7 @@ from eegdae.recordings.sources import source_of
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
     *("interpolated", "prepare", "resource", "get", "licence", "citation"),
-    "bands",  # for the views, which take them from here
+    *("bands", "windows", "split"),  # for the groups that take them from here
 )
 _TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get", "annotations")
 _LISTS = ("classes", "exclude", "interpolated", "channels", "columns")
