@@ -166,14 +166,15 @@ def _http(name: str, resource: Mapping[str, Any], folder: Path) -> None:
         transfer(_address(resource["url"], sums), new, None, name=name)
         read_sums(new)
         os.replace(new, folder / sums)
-    checked = Checked(folder)
-    for file, checksum in (_wanted(resource, folder) or {}).items():
+    checked, wanted = Checked(folder), _wanted(resource, folder) or {}
+    for number, (file, checksum) in enumerate(wanted.items(), 1):
         if not checked.holds(file, checksum):
+            place = f"{number} of {len(wanted)}"
             try:
-                transfer(_address(resource["url"], file), folder / file, checksum, name=name)
+                transfer(_address(resource["url"], file), folder / file, checksum, name=name, place=place)
             except WrongChecksum:
                 if sums:  # it may be the list that is wrong: both are got anew
-                    (folder / sums).unlink()
+                    (folder / sums).unlink(missing_ok=True)
                 raise
             checked.keep(file, checksum)
 

@@ -21,7 +21,7 @@ class WrongChecksum(EegdaeError):
     """What came is not what should."""
 
 
-def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str) -> None:
+def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str, place: str = "") -> None:
     """Download a file.
 
     What has come stands in ``.NAME.part`` beside the target; a later call asks only for the rest, where the
@@ -38,6 +38,8 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str) ->
         What it must hold; None = nobody knows.
     name : str
         Of the data set, for errors and progress.
+    place : str
+        Of the file among those of the set, such as ``"2 of 32"``, for progress.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str) ->
     target.parent.mkdir(parents=True, exist_ok=True)
     is_resumed = _size(part) > 0
     if not (is_resumed and checksum is not None and checksum.fits(part)):
-        _append(url, part, name)
+        _append(url, part, name, place)
     while checksum is not None and not checksum.fits(part):
         part.unlink()
         if not is_resumed:
@@ -61,7 +63,7 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str) ->
         is_resumed = (
             False  # what had come before was of another file, or was damaged: once more from its begin
         )
-        _append(url, part, name)
+        _append(url, part, name, place)
     os.replace(part, target)
 
 
@@ -87,14 +89,15 @@ def unreachable(name: str, address: str, reason: str) -> EegdaeError:
     )
 
 
-def _append(url: str, part: Path, name: str) -> None:
+def _append(url: str, part: Path, name: str, place: str) -> None:
     """Ask for what is missing until it is there; give up where a try brings nothing."""
     import requests
 
+    told = f"{name}{place and ', '}{place}"
     for tries_left in reversed(range(_TRIES)):
         before = _size(part)
         try:
-            return _ask(url, part, name)
+            return _ask(url, part, told)
         except requests.RequestException as error:
             if tries_left and _size(part) > before:
                 continue
@@ -107,7 +110,7 @@ def _append(url: str, part: Path, name: str) -> None:
     return None
 
 
-def _ask(url: str, part: Path, name: str) -> None:
+def _ask(url: str, part: Path, told: str) -> None:
     import requests
 
     have = _size(part)
@@ -118,11 +121,11 @@ def _ask(url: str, part: Path, name: str) -> None:
         is_rest = answer.status_code == 206 and _first_byte(answer.headers.get("Content-Range")) == have
         if have and not is_rest and answer.status_code in (206, 416):  # nothing follows what is here
             part.unlink()
-            return _ask(url, part, name)
+            return _ask(url, part, told)
         answer.raise_for_status()
         have = have if is_rest else 0
         length = _length(answer.headers)
-        _tell(name, url, have, length)
+        _tell(told, url, have, length)
         with (
             part.open("ab" if is_rest else "wb") as file,
             tqdm(
@@ -146,9 +149,9 @@ def _ask(url: str, part: Path, name: str) -> None:
     return None
 
 
-def _tell(name: str, url: str, have: int, length: int | None) -> None:
+def _tell(told: str, url: str, have: int, length: int | None) -> None:
     size = "" if length is None else f", {_size_text(have + length)}"
-    print(f"{name}: {url}{size}{f', {_size_text(have)} of it are here' if have else ''}", flush=True)
+    print(f"{told}: {url}{size}{f', {_size_text(have)} of it are here' if have else ''}", flush=True)
 
 
 def _size_text(n_bytes: int) -> str:

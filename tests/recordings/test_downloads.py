@@ -49,7 +49,7 @@ def test_whole(cache, site, config, capsys):
     fetch(config)
     assert len(site.asked) == 1
     said = capsys.readouterr()
-    assert said.out.startswith(f"own: {site.address}/sub%20dir/a_16%2B.edf, 1.0 MB\n")
+    assert said.out.startswith(f"own, 1 of 1: {site.address}/sub%20dir/a_16%2B.edf, 1.0 MB\n")
     assert said.err == ""
 
 

@@ -1,8 +1,8 @@
 """Sleep-EDF Expanded: small files of its form, its names as MNE lists them, the whole download over loopback.
 
 Labels, rates and units of the channels, and the texts of the stages, are those of SC4001E0-PSG.edf and
-SC4001EC-Hypnogram.edf as the page of the set (physionet.org/content/sleep-edfx/1.0.0) and MNE's tutorial "Sleep
-stage classification from polysomnography (PSG) data" show them.
+SC4001EC-Hypnogram.edf as the page of the set (physionet.org/content/sleep-edfx/1.0.0) and MNE's tutorial
+"Sleep stage classification from polysomnography (PSG) data" show them.
 """
 
 import csv
@@ -19,6 +19,8 @@ from edfio import Edf, EdfAnnotation, EdfSignal
 
 from eegdae import make_windows
 from eegdae.recordings import load_recordings
+
+from .mutations import mutants, read_or_refuse
 
 HYPNOGRAM = [
     (0, 90, "Sleep stage W"),
@@ -149,3 +151,21 @@ def test_a_hypnogram_without_stages(tmp_path, data_config, one_line):
     write_night(tmp_path / "data/sleep_edf/sleep-cassette", spans=[(0, 600, "Sleep stage ?")])
     message = one_line(load_recordings, data_config("sleep_edf", data_dir=tmp_path / "data"))
     assert "none of the annotations of data.labels.map; found: Sleep stage ?" in message
+
+
+@pytest.mark.parametrize("n", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_random_damage_of_the_hypnogram(tmp_path, data_config, n):
+    signal = EdfSignal(np.sin(np.arange(60_000) / 5) * 50, 100, label="EEG Fpz-Cz", physical_dimension="uV")
+    folder = tmp_path / "sleep_edf/sleep-cassette"
+    psg = write_night(folder)
+    Edf([signal], starttime=datetime.time(16, 13)).write(psg)
+    config = data_config("sleep_edf", data_dir=tmp_path, exclude=[], prepare=None)
+    hypnogram = folder / "SC4001EC-Hypnogram.edf"
+    read = 0
+    for damaged in mutants(hypnogram.read_bytes(), n=n):
+        hypnogram.write_bytes(damaged)
+        for rec in read_or_refuse(load_recordings, config):
+            assert rec.data.shape == (1, 60_000)
+            assert {a.label for a in rec.annotations} <= {"W", "N1", "N2", "N3", "R"}
+            read += 1
+    assert n // 10 < read < n
