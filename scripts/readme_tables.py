@@ -1,4 +1,4 @@
-"""Write the tables of README and docs/denoising.md from ``benchmarks/*.json``: nothing is typed by hand.
+"""Write the tables of README and docs from ``benchmarks/*.json``: nothing is typed by hand.
 
 python scripts/readme_tables.py
 """
@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eegdae.reporting.names import measure_name
+from eegdae.reporting.names import ERROR_NAMES, REPRESENTATIONS, measure_name
+from eegdae.tasks.prepare import counted
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("codes", "finetuned", "raw", "pca", "pca_joint", "random_encoder", "autoencoder", "supervised")
@@ -68,6 +69,34 @@ def experiments_table(results: dict[str, Any]) -> str:
         if "deviation_with_equal_shares" in r
     ]
     return "\n".join([*lines, "", *(f"- {note}." for note in [*notes, *traps, *together, *equal])])
+
+
+def sets_table(results: dict[str, Any]) -> str:
+    """Lay out one row a set that is trained on as it comes: its codes or errors beside the baselines."""
+    ways = ("codes", "autoencoder", "random_encoder", "pca", "pca_joint", "raw", "chance")
+    head = ["`data=`", "windows", "people", "classes", "held out", "figure"]
+    head += [REPRESENTATIONS[way][0] for way in ways]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    errors = []
+    for name, r in results.items():
+        n_folds = counted(r["folds"], "fold")
+        row = [f"`{name}`", r["windows"], r["people"], r["classes"] or "", f"{r['split_by']}, {n_folds}"]
+        for metric in ("balanced_accuracy", "roc_auc") if r["metrics"] else ():
+            cells = [_cell(r["metrics"][way][metric]) for way in ways]
+            lines.append("| " + " | ".join(map(str, [*row, metric.replace("_", " "), *cells])) + " |")
+        if not r["metrics"]:
+            lines.append("| " + " | ".join(map(str, [*row, "below", *[""] * len(ways)])) + " |")
+            told = (
+                f"{view}: " + ", ".join(f"{ERROR_NAMES[way]} {_cell(found[way])}" for way in ERROR_NAMES)
+                for view, found in r["reconstruction"].items()
+            )
+            errors.append(
+                f"{name} has no labels; root mean squared error of held-out windows, scaled: "
+                + "; ".join(told)
+            )
+    seeds = {tuple(r["seeds"]) for r in results.values()}
+    notes = [f"seeds {', '.join(map(str, next(iter(seeds))))}; ±: standard deviation over them"]
+    return "\n".join([*lines, "", *(f"- {note}." for note in [*notes, *errors])])
 
 
 def training_table(result: dict[str, Any]) -> str:
@@ -227,6 +256,7 @@ def pages() -> dict[str, dict[str, str]]:
             "training": training_table(_read("training")),
             "connectivity": connectivity_table(_read("connectivity")),
         },
+        "docs/recordings.md": {"sets": sets_table(_read("sets"))},
         "docs/denoising.md": {
             "digits": digits_table(_read("digits")),
             "depth": depth_table(_read("depth")),

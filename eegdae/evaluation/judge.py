@@ -18,7 +18,7 @@ from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
 from eegdae.evaluation.recipe import Data, FinetuneSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
-from eegdae.evaluation.representations import represent
+from eegdae.evaluation.representations import encode, represent
 from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.models import CodeClassifier, PassThrough, ViewStacks
 from eegdae.tangent_space import TangentSpace
@@ -126,8 +126,11 @@ def judge_fold(
     Returns
     -------
     Verdict
-        Of the test rows, in their order. ``adapted``, where asked for, has the classifier of the plain codes.
+        Of the test rows, in their order; without class probabilities where there are no classes.
+        ``adapted``, where asked for, has the classifier of the plain codes.
     """
+    if not data.n_classes:
+        return _unjudged(data, fold, number, recipe, checkpoints)
     # what cannot be a committee is told before hours of training, not after them
     people = committee_people(data, fold.train, fold=number) if recipe.committee else {}
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
@@ -170,6 +173,16 @@ def judge_fold(
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
     return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee)
+
+
+def _unjudged(
+    data: Data, fold: Fold, number: int, recipe: Recipe, checkpoints: CheckpointStore | None
+) -> Verdict:
+    """Without classes: codes of the test rows, and how near these rows are brought back."""
+    fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
+    codes = encode(fitted.stacks["codes"], fitted.inputs(data, fold.test, recipe.views))
+    reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
+    return Verdict(codes, {}, {}, reconstructions, list(fitted.history), fitted.projections)
 
 
 def reconstruct(

@@ -69,7 +69,7 @@ def make_folds(
     Parameters
     ----------
     metadata : DataFrame
-        One row a window, labelled rows only.
+        One row a window: labelled rows only, or windows of which none is labelled.
     kind : str
         ``leave_one_group_out``; ``group_kfold`` (groups in their order, dealt out in turn); ``fixed``.
     by : str
@@ -87,13 +87,16 @@ def make_folds(
     Raises
     ------
     EegdaeError
-        If there are fewer groups than folds, a side is empty, or the training rows lack a class.
+        If there are fewer groups than folds, a side is empty, the training rows lack a class, or there is one
+        class.
     """
     if kind not in SPLITS:
         raise EegdaeError(f"split.kind={kind!r}: no such split; {did_you_mean(str(kind), SPLITS)}")
-    if metadata["target"].nunique() < 2:
+    if metadata["target"].nunique() < 2 and (metadata["target"] >= 0).any():
         labels = sorted(set(metadata["label"].astype(str)))
         raise EegdaeError(f"data.labels: {labels} is a single class; a verdict needs two classes or more")
+    if n_folds is not None and kind != "group_kfold":
+        raise EegdaeError(f"split.n_folds={n_folds}: {kind} takes none; set split.kind=group_kfold, or null")
     groups = group_labels(metadata, by)
     names = sorted(set(groups), key=_natural)
     if kind == "fixed":

@@ -25,7 +25,8 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
     Parameters
     ----------
     cfg : mapping
-        ``path`` (a file, a glob, a folder, ``package:FILE`` for one inside this package, or a list of these);
+        ``path`` (a file, a glob, in which ``**`` stands for folders at any depth, a folder, ``package:FILE``
+        for one inside this package, or a list of these);
         for a set that can be downloaded ``name`` and ``resource``, in whose folder the longest end of
         ``path`` that is there counts; for another ``get``, which says what to do by hand.
     extensions : tuple of str
@@ -77,7 +78,7 @@ def _expand_below(folder: Path, pattern: str, extensions: tuple[str, ...]) -> li
         end = parts[k:]
         if os.pardir not in end:
             found = _expand(str(folder.joinpath(*end)), extensions)
-            found = found or sorted(map(Path, glob.glob(os.path.join(glob.escape(str(folder)), *end))))
+            found = found or _globbed(os.path.join(glob.escape(str(folder)), *end))
             if found:
                 return found
     return []
@@ -90,7 +91,18 @@ def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
     if path.is_dir() and not path.name.lower().endswith(extensions):
         return sorted(f for f in path.iterdir() if f.name.lower().endswith(extensions) and f.name[0] != ".")
     # A file may have brackets in its name, so it is looked for as it stands first.
-    return [path] if path.exists() else sorted(Path(f) for f in glob.glob(str(path)))
+    return [path] if path.exists() else _globbed(str(path))
+
+
+def _globbed(pattern: str) -> list[Path]:
+    found = [Path(file) for file in glob.glob(pattern, recursive=True)]
+    if "**" not in pattern:
+        return sorted(found)
+    # a folder may hold a link to one above it: each file counts once, by its shortest path
+    once: dict[str, Path] = {}
+    for file in sorted(found, key=lambda file: (len(file.parts), file)):
+        once.setdefault(os.path.realpath(file), file)
+    return sorted(once.values())
 
 
 def get(cfg: Mapping[str, Any]) -> Path:

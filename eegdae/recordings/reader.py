@@ -23,7 +23,7 @@ from eegdae.recordings.sources import source_of
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
     *("interpolated", "prepare", "resource", "get", "licence", "citation"),
-    "bands",  # for the views, which take them from here
+    *("bands", "windows", "split"),  # for the groups that take them from here
 )
 _TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get", "annotations")
 _LISTS = ("classes", "exclude", "interpolated", "channels", "columns")
@@ -236,7 +236,9 @@ def _about(path: Path, pattern: re.Pattern[str] | None, cfg: Mapping[str, Any]) 
     about = {} if cfg.get("subject") is None else {"subject": str(cfg["subject"])}
     if pattern is not None:
         n_parts = str(cfg["pattern"]).count("/") + 1  # sub-{subject}/{run}.csv: of the folder and the file
-        match = pattern.fullmatch("/".join(Path(os.path.abspath(path)).parts[-n_parts:]))
+        name = "/".join(Path(os.path.abspath(path)).parts[-n_parts:])
+        # whether it is packed is not part of the name
+        match = pattern.fullmatch(name) or pattern.fullmatch(name.removesuffix(".gz"))
         if match is None:
             raise EegdaeError(f"{path}: its name does not fit data.pattern={cfg['pattern']}")
         about.update(match.groupdict())

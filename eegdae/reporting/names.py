@@ -49,6 +49,14 @@ REPRESENTATIONS: dict[str, tuple[str, str]] = {
 }
 """Representation -> (plain name, one line on what it is)."""
 
+ERROR_NAMES: dict[str, str] = {
+    "corrupted": "doing nothing",
+    "pca": "PCA of the same dimension",
+    "autoencoder": "the same network trained without noise",
+    "reconstructed": "this network",
+}
+"""Way of bringing a corrupted row back -> plain name."""
+
 METRICS: dict[str, str] = {
     "balanced_accuracy": "balanced accuracy",
     "roc_auc": "ROC-AUC",

@@ -12,7 +12,7 @@ from eegdae.reporting.figures_matrices import class_matrices
 from eegdae.reporting.figures_scalp import scalp_maps
 from eegdae.reporting.figures_signal import reconstruction, reconstruction_features
 from eegdae.reporting.html import Block, FigureBlock, Section, Table, figures_of, render
-from eegdae.reporting.names import measure_name
+from eegdae.reporting.names import ERROR_NAMES, measure_name
 from eegdae.reporting.report_data import FeatureExample, NetworkExample, ReportData, SignalExample
 from eegdae.reporting.style import MINUS, pretty_unit
 from eegdae.reporting.tables import frame_table
@@ -103,13 +103,10 @@ def _reconstructions(data: ReportData) -> list[Block]:
 
 
 def _errors_sentence(example: SignalExample | FeatureExample) -> str:
-    names = (
-        ("corrupted", "doing nothing"),
-        ("pca", "PCA of the same dimension"),
-        ("reconstructed", "this network"),
-    )
     unit = pretty_unit(example.errors_unit)
-    parts = [f"{name} {example.errors[key]:.3g}" for key, name in names if key in example.errors]
+    parts = [
+        f"{name} {example.errors[key]:.3g}" for key, name in ERROR_NAMES.items() if key in example.errors
+    ]
     return (
         f"Root mean squared error ({unit}) over {example.errors_over}: {', '.join(parts)}." if parts else ""
     )

@@ -8,8 +8,9 @@ import pandas as pd
 
 from eegdae.reporting.figures_scores import confusion, metric_bars
 from eegdae.reporting.html import Block, FigureBlock, Strong, Table, Text
-from eegdae.reporting.names import REPRESENTATIONS, metric_name, representation_name
+from eegdae.reporting.names import ERROR_NAMES, REPRESENTATIONS, metric_name, representation_name
 from eegdae.reporting.report_data import Metrics, ReportData
+from eegdae.reporting.style import pretty_unit
 from eegdae.reporting.tables import interval
 
 _NONE = float("-inf")
@@ -26,10 +27,11 @@ def verdict(data: ReportData) -> list[Block]:
     Returns
     -------
     list of blocks
-        One sentence, the table of representations, the notes, a figure a metric and the confusion matrix.
+        One sentence, the table of representations, the notes, a figure a metric and the confusion matrix;
+        without labels how near every view is brought back, beside the baselines.
     """
     if not data.metrics:
-        return []
+        return _unlabelled(data)
     names = list(dict.fromkeys(metric for values in data.metrics.values() for metric in values))
     table = metrics_table(data.metrics, transductive=data.transductive)
     blocks: list[Block] = [Text(_sentence(data, names[0])), table]
@@ -64,6 +66,26 @@ def verdict(data: ReportData) -> list[Block]:
             )
         )
     return blocks
+
+
+def _unlabelled(data: ReportData) -> list[Block]:
+    blocks: list[Block] = [Text(*data.metric_notes)] if data.metric_notes else []
+    if not data.examples:
+        return blocks
+    ways = [way for way in ERROR_NAMES if way in data.examples[0].errors]
+    rows = []
+    for example in data.examples:
+        least = min(example.errors[way] for way in ways)
+        texts = {way: f"{example.errors[way]:.3g}" for way in ways}
+        rows.append(
+            [example.view, *(Strong(t) if example.errors[w] == least else t for w, t in texts.items())]
+        )
+    first = data.examples[0]
+    caption = f"Root mean squared error ({pretty_unit(first.errors_unit)}) over {first.errors_over}"
+    return [
+        *blocks,
+        Table(header=["view", *(ERROR_NAMES[way] for way in ways)], rows=rows, caption=caption),
+    ]
 
 
 def _sentence(data: ReportData, metric: str) -> str:

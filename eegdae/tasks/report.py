@@ -22,6 +22,7 @@ from eegdae.models.table import layer_table
 from eegdae.recentring import UNIT
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
+from eegdae.tasks.reconstructions import places, pooled_errors
 from eegdae.tasks.report_floors import floor_examples
 from eegdae.tasks.report_networks import network_examples
 from eegdae.tasks.settings import Settings
@@ -103,8 +104,8 @@ def report_data(
 def metric_notes(windows: Windows, n_folds: int) -> list[str]:
     """Say what must be said beside the figures: the unit of statistics, or why an interval is missing."""
     n = windows.metadata["subject"].nunique()
-    if n_folds == 0:
-        return ["The recordings carry no labels, so nothing was judged."]
+    if n_folds == 0 or not windows.classes:
+        return ["The recordings carry no labels, so nothing was classified; see Reconstructions."]
     if n < MIN_GROUPS:
         people = "1 person is" if n == 1 else f"{n} people are"
         notes = [f"No intervals: {people} fewer than the {MIN_GROUPS} that a bootstrap over people needs."]
@@ -203,9 +204,8 @@ def _examples(
     settings: Settings, windows: Windows, model: CodeModel, folder: Path, *, n_folds: int
 ) -> list[SignalExample | FeatureExample]:
     """Show rows of the first fold, that its model had not seen, and the error over all folds' test rows."""
-    places = [folder / "folds" / str(k) for k in range(n_folds)] or [folder]
-    found = [json.loads((place / "reconstruction.json").read_text()) for place in places]
-    arrays = np.load(places[0] / "reconstruction.npz")
+    errors = pooled_errors(folder, n_folds)
+    arrays = np.load(places(folder, n_folds)[0] / "reconstruction.npz")
     over = (
         f"the held-out windows of {counted(n_folds, 'fold')}"
         if n_folds
@@ -213,10 +213,6 @@ def _examples(
     )
     examples: list[SignalExample | FeatureExample] = []
     for view in settings.recipe.views:
-        errors = {
-            way: float(np.sqrt(np.mean([part[view.name][way] ** 2 for part in found])))
-            for way in ("corrupted", "reconstructed", "pca")
-        }
         rows: dict[str, Any] = {
             w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
         }
@@ -225,7 +221,7 @@ def _examples(
             "view": view.name,
             "corruption": type(settings.recipe.corruption.for_layout(layout)).__name__,
             "level": settings.recipe.level,
-            "errors": errors,
+            "errors": errors[view.name],
             "errors_over": over,
             "errors_unit": "training sd" if settings.recipe.scaler == "standard" else "scaled units",
         }
@@ -302,7 +298,7 @@ def _scalp(settings: Settings, windows: Windows) -> ScalpExample | None:
 
 
 def _confusion(windows: Windows, folder: Path, n_folds: int) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-    if n_folds == 0:
+    if n_folds == 0 or not windows.classes:
         return None
     tables = [pd.read_csv(folder / f"folds/{k}/predictions.csv") for k in range(n_folds)]
     table = pd.concat(tables, ignore_index=True)

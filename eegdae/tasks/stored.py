@@ -25,7 +25,7 @@ from eegdae.workers import Workers
 
 log = logging.getLogger("eegdae")
 
-_NOT_IN_KEY = ("name", "path", "resource", "get", "licence", "citation", "bands")
+_NOT_IN_KEY = ("name", "path", "resource", "get", "licence", "citation", "bands", "windows", "split")
 """Keys of a data configuration that windows do not depend on; files count by what they hold."""
 
 

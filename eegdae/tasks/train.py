@@ -18,7 +18,6 @@ from eegdae.evaluation.fitting import Fitted, fit_models
 from eegdae.evaluation.judge import fit_head, judge_fold, reconstruct
 from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summarize
 from eegdae.evaluation.recipe import Data
-from eegdae.evaluation.reconstruction import Reconstruction
 from eegdae.evaluation.representations import encode, fit_lpp
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.reporting import run_report
@@ -27,6 +26,7 @@ from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.prepare import counted, load_windows, make_data, recentre
 from eegdae.tasks.ranks import open_run
+from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
 from eegdae.training.hardware import rank
@@ -77,7 +77,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             rows = np.arange(len(windows))
             keep_reconstructions(run, ".", reconstruct(data, rows, rows, fitted, settings.recipe, fold=0))
         history = _gather_history(run, len(folds), fitted)
-        table = _judge(run, windows, len(folds))
+        table = _judge(run, windows, len(folds) if data.n_classes else 0)
         metrics = summarize(table) if len(table) else {}
         run.write_json("metrics.json", metrics)
         html, figures = run_report(
@@ -86,7 +86,11 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         for name, png in figures.items():
             run.write_bytes(f"figures/{name}", png)
         run.write_text("report.html", html)
-        for line in metrics_lines(metrics, transductive=settings.recipe.alignment.note):
+        if metrics:
+            lines = metrics_lines(metrics, transductive=settings.recipe.alignment.note)
+        else:
+            lines = reconstruction_lines(run.path, [view.name for view in settings.recipe.views], len(folds))
+        for line in lines:
             log.info(line)
         run.finish(metrics)
         log.info(f"run:    {folder}")
@@ -133,12 +137,15 @@ def _cell(figure: Mapping[str, float | None]) -> str:
 
 
 def _folds(windows: Windows, settings: Settings, run: RunFolder) -> list[Fold]:
-    """Make the folds and leave their audit; no folds where nothing is labelled."""
+    """Make the folds and leave their audit; no folds where nothing is labelled and there is one group."""
     by = settings.split.get("by", "subject")
     labelled = windows.metadata["target"].to_numpy() >= 0
     if not labelled.any():
-        run.write_json("split_audit.json", {"by": by, "folds": []})
-        return []
+        if len(set(group_labels(windows.metadata, by))) < 2:
+            run.write_json("split_audit.json", {"by": by, "folds": []})
+            log.info(f"split: one group by {by}, so nothing is held out")
+            return []
+        labelled[:] = True  # no classes: what is judged is reconstruction, of all rows
     folds = make_folds(windows.metadata[labelled], **settings.split)
     rows = np.flatnonzero(labelled)
     # windows that a calibration used are trained on, and never judged
@@ -172,21 +179,14 @@ def _do_fold(
     keep_subspaces(run, name, verdict.projections, settings)
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
-    right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
     names = [re.sub("/+", "/", name).strip("/") or "all" for name in fold.test_groups]
     groups = ", ".join(names[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
-    log.info(f"fold {number + 1}/{n_folds}: tested {groups}: {right:.3f} of {len(fold.test)} windows right")
-
-
-def keep_reconstructions(run: RunFolder, name: str, found: Mapping[str, Reconstruction]) -> None:
-    """Write errors and the shown rows of every view into a fold's folder."""
-    run.write_json(f"{name}/reconstruction.json", {view: part.errors for view, part in found.items()})
-    arrays = {
-        f"{view}|{what}": getattr(part, what)
-        for view, part in found.items()
-        for what in ("rows", "clean", "corrupted", "reconstructed", "pca")
-    }
-    run.write_npz(f"{name}/reconstruction.npz", **arrays)
+    if data.n_classes:
+        right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
+        said = f"{right:.3f} of {len(fold.test)} windows right"
+    else:
+        said = f"{len(fold.test)} windows brought back"
+    log.info(f"fold {number + 1}/{n_folds}: tested {groups}: {said}")
 
 
 def keep_subspaces(

@@ -9,12 +9,13 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.montages import standard_montage
 from eegdae.recordings.prepare.artefacts import as_artefacts
 from eegdae.recordings.prepare.bad_channels import as_bad_channels
+from eegdae.recordings.prepare.filling import check_fill
 from eegdae.recordings.prepare.filters import notch_frequencies
 from eegdae.recordings.prepare.units import as_unit
 
 KEYS = (
-    *("pick", "drop", "rename", "montage", "unit", "notch", "bad_channels", "annotate", "interpolate_to"),
-    *("reference", "laplacian", "l_freq", "h_freq", "sfreq", "causal"),
+    *("pick", "drop", "rename", "montage", "unit", "fill", "notch", "bad_channels", "annotate"),
+    *("interpolate_to", "reference", "laplacian", "l_freq", "h_freq", "sfreq", "causal"),
 )
 _ANY_RATE = 1e6  # hertz: what fits no rate is told before any is known
 
@@ -54,6 +55,7 @@ def check_prepare(options: object) -> Mapping[str, Any]:
     if not isinstance(options.get("causal", False), bool):
         raise EegdaeError(f"data.prepare.causal={options['causal']!r}: must be true or false")
     as_unit(options.get("unit"))
+    check_fill(options.get("fill"))
     as_bad_channels(options.get("bad_channels"))
     as_artefacts(options.get("annotate"))
     notch_frequencies(options.get("notch"), _ANY_RATE, source="data")

@@ -9,6 +9,7 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings.prepare.artefacts import as_artefacts, without_artefacts
 from eegdae.recordings.prepare.bad_channels import BadChannels, as_bad_channels
 from eegdae.recordings.prepare.choosing import chosen
+from eegdae.recordings.prepare.filling import filled
 from eegdae.recordings.prepare.filters import check_frequencies, filtered, notch_frequencies, notched
 from eegdae.recordings.prepare.interpolation import on_common_montage
 from eegdae.recordings.prepare.treatment import treat_bad_channels
@@ -25,6 +26,7 @@ def prepare(
     rename: Mapping[str, str] | None = None,
     montage: str | None = None,
     unit: str | float | None = None,
+    fill: float | None = None,
     notch: float | Sequence[float] | Mapping[str, float] | None = None,
     bad_channels: str | Sequence[str] | Mapping[str, Any] | None = None,
     annotate: Mapping[str, Any] | None = None,
@@ -56,6 +58,9 @@ def prepare(
     unit : str, float or None
         What the numbers are, if not what the file says: see `eegdae.recordings.prepare.units.in_microvolt`.
         EEG in microvolt is then checked to be of a plausible size, bad channels left aside.
+    fill : float or None
+        Longest gap, in seconds, that becomes observed, on a straight line: see
+        `eegdae.recordings.prepare.filling.filled`.
     notch : float, sequence of float, mapping or None
         Frequencies in hertz to take out, or ``{line: 50, harmonics: 3}``.
     bad_channels : str, sequence of str, mapping or None
@@ -98,7 +103,7 @@ def prepare(
     rules, artefacts = as_bad_channels(bad_channels), as_artefacts(annotate)
     recording = chosen(recording, pick=pick, drop=drop, rename=rename, montage=montage)
     units, unit = dict(zip(recording.ch_names, recording.units, strict=True)), as_unit(unit)
-    recording = in_microvolt(recording, unit)
+    recording = filled(in_microvolt(recording, unit), fill, causal=causal)
     check_frequencies(recording, l_freq, h_freq, sfreq)
     freqs = notch_frequencies(notch, recording.sfreq, source=recording.source)
     if causal:
