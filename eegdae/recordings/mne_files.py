@@ -62,8 +62,10 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
-            raw = mne.io.read_raw(path, preload=True, verbose="error")
+            raw = mne.io.read_raw(path, preload=False, verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
+            options = _without_excluded(raw, options)
+            raw.load_data(verbose="error")
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
@@ -73,6 +75,19 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     for file in annotation_files(path, options):
         annotate_from(raw, path, file)
     return [from_raw(raw, options, path)]
+
+
+def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Drop excluded channels before they are read and brought to the rate of others; give what is left to do."""
+    prefix = options.get("strip") or ""
+    names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
+    wanted = {str(word) for word in options.get("exclude") or ()}
+    unwanted = [name for name, words in names.items() if words & wanted]
+    if not 0 < len(unwanted) < len(names):
+        return options
+    raw.drop_channels(unwanted)
+    known = {word for name in unwanted for word in names[name]}
+    return {**options, "exclude": [word for word in options["exclude"] if str(word) not in known]}
 
 
 def annotation_files(path: Path, options: Mapping[str, Any]) -> list[Path]:
