@@ -78,7 +78,7 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
 
 
 def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Drop excluded channels before they are read and brought to the rate of others; give what is left to do."""
+    """Drop excluded channels before they are read and brought to another rate; give what is left to do."""
     prefix = options.get("strip") or ""
     names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
     wanted = {str(word) for word in options.get("exclude") or ()}

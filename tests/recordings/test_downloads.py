@@ -12,9 +12,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from eegdae.errors import EegdaeError
 from eegdae.recordings import fetch
+from eegdae.recordings.checksums import read_sums
 from eegdae.recordings.downloads import downloaded
 
+from .mutations import mutants
 from .web import halves, visible
 
 BLOCK = 1 << 16  # so much of what came last may be lost with the connection
@@ -86,6 +89,14 @@ def test_a_server_without_ranges_starts_again(cache, site, config, one_line):
     site.sent = 0
     check_whole(fetch(config), cache)
     assert site.sent == len(CONTENT)
+
+
+def test_a_server_that_sends_another_range_starts_again(cache, site, config, one_line):
+    site.cut_after = [600_000, 0]
+    one_line(fetch, config)
+    site.tells_wrong_range = True
+    check_whole(fetch(config), cache)
+    assert site.asked[-1][1] is None
 
 
 def part_of(cache):
@@ -254,6 +265,24 @@ def test_a_list_that_is_none(cache, site, config, one_line, text, said):
         own["resource"]["files"] = ["*/*/up.edf"] if text.count(b"/") == 2 else ["/etc/up.edf"]
     assert said in one_line(fetch, own)
     assert "up.edf" not in str(sorted(cache.parent.rglob("*")))
+
+
+def test_random_damage_of_a_list(tmp_path, site, config):
+    with_sums(site, config, "*")
+    content = (site.folder / "SHA256SUMS.txt").read_bytes()
+    read, said = 0, []
+    for damaged in mutants(content, n=200):
+        (tmp_path / "sums").write_bytes(damaged)
+        try:
+            found = read_sums(tmp_path / "sums")
+        except EegdaeError as error:
+            said.append(str(error))
+            continue
+        assert all(len(checksum.digits) in (32, 64) for checksum in found.values())
+        read += 1
+    assert read
+    assert said
+    assert all(message.startswith(f"{tmp_path}/sums: ") and "\n" not in message for message in said)
 
 
 def zipped(members, links=()):
