@@ -127,6 +127,7 @@ def as_recording(
     session: str = "",
     run: str = "",
     interpolated: Sequence[str] = (),
+    copy: bool = True,
 ) -> Recording:
     """Check a signal at the door and make it a `Recording`; NaN becomes ``mask``.
 
@@ -154,6 +155,8 @@ def as_recording(
         Who, when and which.
     interpolated : sequence of str
         Channels that were computed from the others, by any name of their electrode.
+    copy : bool
+        False: ``data`` of float32 is kept as it is, and 0 is written where it was not observed.
 
     Returns
     -------
@@ -177,16 +180,12 @@ def as_recording(
         )
 
     with np.errstate(over="ignore"):
-        values = signal.astype(np.float32)
-    _check_finite(values, names, source)
-    observed = ~np.isnan(values)
-    if mask is not None:
-        if mask.shape != values.shape:
-            raise EegdaeError(
-                f"{source}: mask has shape {mask.shape}, the data {values.shape}; they must agree"
-            )
-        observed &= mask
-    values[~observed] = 0.0
+        values = signal.astype(np.float32, copy=copy)
+    if mask is not None and mask.shape != values.shape:
+        raise EegdaeError(f"{source}: mask has shape {mask.shape}, the data {values.shape}; they must agree")
+    observed = _observed(values, mask, names, source)
+    if observed is not None:
+        values[~observed] = 0.0
 
     positions = None if ch_pos is None else np.asarray(ch_pos, dtype=np.float64)
     if positions is not None and (positions.shape != (n_chans, 3) or not np.isfinite(positions).all()):
@@ -202,7 +201,7 @@ def as_recording(
         ch_names=names,
         units=units,
         ch_pos=positions,
-        mask=None if observed.all() else observed,
+        mask=observed,
         annotations=tuple(annotations),
         subject=str(subject),
         session=str(session),
@@ -294,6 +293,21 @@ def _check_names(names: tuple[str, ...], units: tuple[str, ...], n_chans: int, s
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise EegdaeError(f"{source}: channel names must be distinct; more than once: {', '.join(twice)}")
+
+
+def _observed(
+    values: NDArray[np.float32], mask: NDArray[np.bool_] | None, names: tuple[str, ...], source: str
+) -> NDArray[np.bool_] | None:
+    """What was observed, None where all was; refuses infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_finite = bool(np.isfinite(values.sum(axis=1)).all())  # one pass, no temporary array
+    if is_finite and (mask is None or mask.all()):
+        return None
+    _check_finite(values, names, source)
+    observed = ~np.isnan(values)
+    if mask is not None:
+        observed &= mask
+    return None if observed.all() else observed
 
 
 def _check_finite(values: NDArray[np.float32], names: tuple[str, ...], source: str) -> None:
