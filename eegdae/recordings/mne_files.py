@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.beside import annotate_from, beside
 from eegdae.recordings.intact import check_intact
 from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events
 from eegdae.recordings.montages import standard_positions
@@ -23,8 +24,8 @@ from eegdae.recordings.recording import Recording, as_recording
 EXTENSIONS = (".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt", ".mff", ".egi", ".nxe")
 
 
-KEYS = ("exclude", "strip", "rename", "montage", "events", "bads")
-"""Keys of a data configuration that `from_raw` takes."""
+KEYS = ("exclude", "strip", "rename", "montage", "events", "bads", "annotations")
+"""Keys of a data configuration that `read_mne` takes, all but the last one `from_raw`, too."""
 
 _BLOCK_BYTES = 2**23
 """A file is read in blocks of this size, in float64."""
@@ -46,7 +47,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         A file that `mne.io.read_raw` reads and `eegdae.recordings.intact.check_intact` let pass. Of a FIF
         recording in parts the first one, which names the others.
     options : mapping
-        See `from_raw`.
+        See `from_raw`; and ``annotations``, the name of a file beside this one that holds more of them, see
+        `eegdae.recordings.beside.beside`.
 
     Returns
     -------
@@ -65,11 +67,52 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
             warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
             raw = mne.io.read_raw(path, preload=False, verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
+            options = _without_excluded(raw, options)
+            raw.load_data(verbose="error")
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         raise _unreadable(path, error) from error
     for part in raw.filenames[1:]:
         check_intact(Path(part))
+    for file in annotation_files(path, options):
+        annotate_from(raw, path, file)
     return [from_raw(raw, options, path)]
+
+
+def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Drop excluded channels before they are read and brought to the rate of others; give what is left to do."""
+    prefix = options.get("strip") or ""
+    names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
+    wanted = {str(word) for word in options.get("exclude") or ()}
+    unwanted = [name for name, words in names.items() if words & wanted]
+    if not 0 < len(unwanted) < len(names):
+        return options
+    raw.drop_channels(unwanted)
+    known = {word for name in unwanted for word in names[name]}
+    return {**options, "exclude": [word for word in options["exclude"] if str(word) not in known]}
+
+
+def annotation_files(path: Path, options: Mapping[str, Any]) -> list[Path]:
+    """Name the file beside a recording that says what happens in it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the recording.
+    options : mapping
+        ``annotations``: how it is called; None = there is none.
+
+    Returns
+    -------
+    list of Path
+        One or none.
+
+    Raises
+    ------
+    EegdaeError
+        If it is not there.
+    """
+    template = options.get("annotations")
+    return [] if template is None else [beside(path, str(template), where="data.annotations")]
 
 
 def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:

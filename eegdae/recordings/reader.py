@@ -22,10 +22,10 @@ from eegdae.recordings.sources import source_of
 
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
-    *("interpolated", "prepare", "resource", "licence", "citation"),
+    *("interpolated", "prepare", "resource", "get", "licence", "citation"),
     *("bands", "windows", "split"),  # for the groups that take them from here
 )
-_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding")
+_TEXTS = ("name", "source", "pattern", "strip", "montage", "encoding", "get", "annotations")
 _LISTS = ("classes", "exclude", "interpolated", "channels", "columns")
 _FROM_NAME = ("subject", "session", "run")
 
@@ -79,17 +79,29 @@ class Reader:
         source = source_of(self.cfg)
         return first_parts(source.find(self.cfg, source.endings))
 
-    def tables(self) -> list[Path]:
+    def tables(self, files: Sequence[Path] = ()) -> list[Path]:
         """Name the files that say what others hold.
+
+        Parameters
+        ----------
+        files : sequence of Path
+            What is read.
 
         Returns
         -------
         list of Path
-            The table ``about``, where there is one.
+            The table ``about``, where there is one, and what is read beside each of the files.
+
+        Raises
+        ------
+        EegdaeError
+            If one of those is missing.
         """
         about = self.cfg.get("about")
         file = about.get("path") if isinstance(about, Mapping) else about
-        return [] if file is None else [Path(str(file)).expanduser()]
+        tables = [] if file is None else [Path(str(file)).expanduser()]
+        of_file = source_of(self.cfg).beside
+        return tables + [other for path in files if of_file is not None for other in of_file(path, self.cfg)]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.
@@ -201,16 +213,22 @@ def _check_types(cfg: Mapping[str, Any]) -> None:
 def _as_regex(pattern: object) -> re.Pattern[str] | None:
     if pattern is None:
         return None
-    fields = re.findall(r"{(.*?)}", str(pattern))
-    for field in fields:
+    words = [word.partition(":") for word in re.findall(r"{(.*?)}", str(pattern))]
+    fields = [field for field, _, _ in words]
+    for field, colon, width in words:
         if field not in _FROM_NAME:
             raise EegdaeError(
                 f"data.pattern={pattern}: {{{field}}} is unknown; {did_you_mean(field, _FROM_NAME)}"
             )
+        if colon and not re.fullmatch(r"[1-9]\d?", width):
+            raise EegdaeError(
+                f"data.pattern={pattern}: {{{field}:{width}}}: needs a number of letters, as {{{field}:2}}"
+            )
     if len(set(fields)) < len(fields):
         raise EegdaeError(f"data.pattern={pattern}: each of {', '.join(_FROM_NAME)} may stand once")
     parts = re.split(r"{.*?}", str(pattern))
-    between = [f"(?P<{field}>[^/]+?)" for field in fields] + [""]
+    lengths = [f"{{{width}}}" if width else "+?" for _, _, width in words]
+    between = [f"(?P<{field}>[^/]{n})" for field, n in zip(fields, lengths, strict=True)] + [""]
     return re.compile("".join(re.escape(p) + b for p, b in zip(parts, between, strict=True)))
 
 
@@ -218,7 +236,9 @@ def _about(path: Path, pattern: re.Pattern[str] | None, cfg: Mapping[str, Any]) 
     about = {} if cfg.get("subject") is None else {"subject": str(cfg["subject"])}
     if pattern is not None:
         n_parts = str(cfg["pattern"]).count("/") + 1  # sub-{subject}/{run}.csv: of the folder and the file
-        match = pattern.fullmatch("/".join(Path(os.path.abspath(path)).parts[-n_parts:]))
+        name = "/".join(Path(os.path.abspath(path)).parts[-n_parts:])
+        # whether it is packed is not part of the name
+        match = pattern.fullmatch(name) or pattern.fullmatch(name.removesuffix(".gz"))
         if match is None:
             raise EegdaeError(f"{path}: its name does not fit data.pattern={cfg['pattern']}")
         about.update(match.groupdict())

@@ -179,7 +179,7 @@ def as_recording(
             f"{source}: sfreq={sfreq} is not a sampling rate; give a finite number above 0 (Hz)"
         )
 
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         values = signal.astype(np.float32, copy=copy)
     if mask is not None and mask.shape != values.shape:
         raise EegdaeError(f"{source}: mask has shape {mask.shape}, the data {values.shape}; they must agree")

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, xdf
+from eegdae.recordings import (
+    arff,
+    bids,
+    chb_mit,
+    har,
+    machines,
+    mat,
+    mne_files,
+    moabb,
+    npy,
+    npz,
+    sound,
+    tables,
+    telemanom,
+    xdf,
+)
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.recording import Recording
-from eegdae.recordings.telemanom import read_telemanom
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -22,7 +36,7 @@ class Source:
     Parameters
     ----------
     read : callable
-        ``(path, options) -> list of Recording``.
+        ``(path, options) -> list or iterator of Recording``.
     extensions : tuple of str
         Endings of its file names, lower case.
     keys : tuple of str
@@ -33,14 +47,17 @@ class Source:
         ``(configuration, endings) -> list of Path``: what ``read`` is given, one at a time.
     get : callable or None
         ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
+    beside : callable or None
+        ``(path, options) -> list of Path``: what else is read for a file; None = nothing of another name.
     """
 
-    read: Callable[[Path, Mapping[str, Any]], list[Recording]]
+    read: Callable[[Path, Mapping[str, Any]], Iterable[Recording]]
     extensions: tuple[str, ...]
     keys: tuple[str, ...] = ()
     folder: bool = False
     find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
     get: Callable[[Mapping[str, Any]], Path] | None = None
+    beside: Callable[[Path, Mapping[str, Any]], list[Path]] | None = None
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -51,13 +68,29 @@ class Source:
 SOURCES: dict[str, Source] = {
     "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "bids": Source(bids.read_bids, (), bids.KEYS, folder=True),
+    "har": Source(har.read_har, har.EXTENSIONS, beside=har.beside),
+    "machines": Source(
+        machines.read_machines, (), machines.KEYS, find=machines.find_files, beside=machines.beside
+    ),
     "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
-    "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
+    "mne": Source(
+        mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS, beside=mne_files.annotation_files
+    ),
+    "chb_mit": Source(  # behind mne, which any other .edf is for
+        chb_mit.read_chb_mit, (".edf",), find=chb_mit.find_bipolar, beside=chb_mit.summary_files
+    ),
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, find=moabb.find_folder, get=moabb.get),
+    "npy": Source(npy.read_npy, (".npy",), npy.KEYS, beside=npy.beside),
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "sound": Source(sound.read_sound, sound.EXTENSIONS, ("ch_names",)),
     "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
-    "telemanom": Source(read_telemanom, (".npz",), ("sfreq",)),
+    "telemanom": Source(
+        telemanom.read_telemanom,
+        (".npz",),
+        ("sfreq",),
+        find=telemanom.find_files,
+        beside=telemanom.beside,
+    ),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
     "xdf": Source(xdf.read_xdf, xdf.EXTENSIONS, xdf.KEYS),
 }

@@ -1,7 +1,8 @@
 """Spacecraft telemetry with labelled anomalies (SMAP and MSL), as its authors or a repackaging give it out.
 
 The authors' folder holds ``train/NAME.npy``, ``test/NAME.npy``, (n_times, n_columns) each, and
-``labeled_anomalies.csv`` with the anomalies of the test parts, both ends inside. The repackaging holds one
+``labeled_anomalies.csv`` (or that lies one folder above) with the anomalies of the test parts, both ends
+inside. The repackaging holds one
 ``SPACECRAFT_NAME.npz`` a channel, with ``train``, ``test`` and ``test_label`` (n_times,), 1 = anomaly.
 Column 0 is the telemetry. The others are commands, one-hot, and not the same for both spacecraft: left out.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.catalogue import locate
 from eegdae.recordings.labels import runs_of
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
@@ -63,7 +67,7 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         if path.parent.name != "test" or not beside.is_file():
             raise EegdaeError(f"{path}: must lie in a folder 'test', with {beside} beside it")
         train, test = _load(beside)["array"], _load(path)["array"]
-        odd = _listed(path.parent.parent / _TABLE, name, len(test) if test.ndim else 0)
+        odd = _listed(_table(path), name, len(test) if test.ndim else 0)
     recordings = []
     for session, values in (("train", train), ("test", test)):
         source = f"{path} {session}"
@@ -88,6 +92,61 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
             )
         )
     return recordings
+
+
+def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
+    """Name what is read for a file of the authors' folder: its training part and the table.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_telemanom` takes it.
+    options : mapping
+        Not used.
+
+    Returns
+    -------
+    list of Path
+        Those that are there; none for the repackaging, which holds all.
+    """
+    if path.suffix.lower() == ".npz":
+        return []
+    parts = (path.parent.parent / "train" / path.name, _table(path))
+    return [file for file in parts if file.is_file()]
+
+
+def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
+    """Find the channels of either form; a folder may hold the authors' folders, or ``data`` with them.
+
+    Parameters
+    ----------
+    cfg : mapping
+        A data configuration.
+    endings : tuple of str
+        Of the repackaging.
+
+    Returns
+    -------
+    list of Path
+        As `eegdae.recordings.catalogue.locate` gives them.
+    """
+    wanted = cfg.get("path")
+    patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())
+    return locate({**cfg, "path": [_tests(str(pattern)) for pattern in patterns]}, endings)
+
+
+def _tests(pattern: str) -> str:
+    folder = Path(pattern).expanduser()
+    for part in (folder / "test", folder / "data" / "test"):
+        if part.is_dir():
+            return os.path.join(glob.escape(str(part)), "*.npy")
+    return pattern
+
+
+def _table(path: Path) -> Path:
+    """The authors' table lies beside the folders ``train`` and ``test``, or one folder above."""
+    beside, above = path.parent.parent / _TABLE, path.parent.parent.parent / _TABLE
+    return above if above.is_file() and not beside.is_file() else beside
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:

@@ -9,12 +9,12 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import cache_dir, get
+from eegdae.recordings import Reader, get
 from eegdae.tasks.data_cache import cache_command
 from eegdae.tasks.launch import conf_dir, register_resolvers
 
 USAGE = (
-    "usage: eegdae data list | get NAME | show NAME|PATH [key=value ...] [out=FILE.png] | "
+    "usage: eegdae data list | get NAME [key=value ...] | show NAME|PATH [key=value ...] [out=FILE.png] | "
     "check NAME|PATH ... [key=value ...] [out=FILE.html] | record stream=NAME out=FILE.npz | "
     "cache | cache prune [all | KEY ...]"
 )
@@ -43,9 +43,9 @@ def data_command(args: Sequence[str]) -> int:
     if word in ("-h", "--help"):
         print(USAGE)
     elif word == "list" and not names:
-        print("\n".join(line for file in set_files() for line in _entry(file)))
-    elif word == "get" and len(names) == 1:
-        print(_get(names[0]))
+        print("\n".join(_list()))
+    elif word == "get" and names:
+        print(_get(names))
     elif word in ("show", "check"):
         from eegdae.tasks import data_check
 
@@ -59,7 +59,7 @@ def data_command(args: Sequence[str]) -> int:
     elif word not in _WORDS:
         raise EegdaeError(f"data {word!r}: no such word; {did_you_mean(word, _WORDS)}; {USAGE}")
     else:
-        raise EegdaeError(f"data {' '.join(args)}: list takes nothing, get one name; {USAGE}")
+        raise EegdaeError(f"data {' '.join(args)}: list takes nothing, get needs a name; {USAGE}")
     return 0
 
 
@@ -74,16 +74,29 @@ def set_files() -> list[Path]:
     return sorted((conf_dir() / "data").glob("*.yaml"))
 
 
-def _get(name: str) -> Path:
+def _list() -> list[str]:
+    from eegdae.tasks.data_list import table_of_sets
+
+    known = [(file, read_set(file)) for file in set_files()]
+    sets = [(file, config) for file, config in known if not is_open(config)]
+    return table_of_sets(sets, [file for file, config in known if is_open(config)])
+
+
+def _get(words: Sequence[str]) -> Path:
+    from eegdae.tasks.data_words import configuration, split_words
+
+    names, overrides = split_words(words)
     known = {file.stem: file for file in set_files()}
+    if len(names) != 1:
+        raise EegdaeError(f"data get {' '.join(words)}: get takes one name and key=value; {USAGE}")
+    name = names[0]
     if name not in known:
         raise EegdaeError(f"data get {name}: no such set; {did_you_mean(name, known)}")
-    config = read_set(known[name])
-    if is_open(config):
+    if is_open(read_set(known[name])):
         raise EegdaeError(
             f"data get {name}: stands for recordings of your own; eegdae train data=FILE takes them"
         )
-    return get(config)
+    return get(Reader(configuration(name, overrides)).cfg)  # which knows the keys
 
 
 def read_set(file: Path) -> dict[str, Any]:
@@ -120,28 +133,3 @@ def is_open(config: Mapping[str, Any]) -> bool:
     bool
     """
     return config.get("path") in (None, "???")
-
-
-def _entry(file: Path) -> list[str]:
-    """Describe a set in three lines."""
-    config = read_set(file)
-    where = _where(config)
-    if is_open(config):
-        place = f"yours to say: eegdae train data={file.stem} data.path=..."
-    elif where:
-        place = f"here: {where}"
-    else:
-        place = f"not here: eegdae data get {file.stem}"
-    what = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-    return [f"{file.stem:<18}{what}", f"{'':<18}licence: {config.get('licence') or '-'}", f"{'':<18}{place}"]
-
-
-def _where(config: Mapping[str, Any]) -> Path | None:
-    """Find a set without downloading it."""
-    local = {key: value for key, value in config.items() if key != "resource"}
-    try:
-        return get(local)
-    except EegdaeError:
-        cached = cache_dir() / str(config.get("name"))
-        files = (config.get("resource") or {}).get("files") or {}
-        return cached if files and all((cached / file).is_file() for file in files) else None

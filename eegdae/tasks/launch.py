@@ -25,7 +25,7 @@ from eegdae.tasks.targets import check_targets
 
 log = logging.getLogger("eegdae")
 
-_FILES = {".arff": "arff_files", ".mat": "mat_files", ".npz": "npz_files", ".ts": "ts_files"}
+_FILES = {f".{kind}": f"{kind}_files" for kind in ("arff", "mat", "npy", "npz", "ts")}
 _FILES |= dict.fromkeys(
     (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".arrow", ".feather"), "table_files"
 )

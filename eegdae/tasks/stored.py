@@ -25,7 +25,7 @@ from eegdae.workers import Workers
 
 log = logging.getLogger("eegdae")
 
-_NOT_IN_KEY = ("name", "path", "resource", "licence", "citation", "bands", "windows", "split")
+_NOT_IN_KEY = ("name", "path", "resource", "get", "licence", "citation", "bands", "windows", "split")
 """Keys of a data configuration that windows do not depend on; files count by what they hold."""
 
 
@@ -104,7 +104,7 @@ def stored_windows(
     cutting = Cutting(**{**how, "reject_labels": _labels(how.get("reject_labels"))})
     try:
         options.store.mkdir(parents=True, exist_ok=True)
-        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables()])
+        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables(files)])
     except OSError as error:
         raise EegdaeError(
             f"{error.filename or options.store}: {error.strerror}; set prepare.store to a folder that can be "

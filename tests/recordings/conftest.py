@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from eegdae.errors import EegdaeError
+
+from .web import Site
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 
@@ -32,6 +34,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder: nothing that an earlier test or the user fetched."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "eegdae"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """An empty folder served over loopback."""
+    served = Site(tmp_path / "site")
+    yield served
+    served.close()
 
 
 @pytest.fixture

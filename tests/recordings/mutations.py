@@ -89,21 +89,23 @@ def read_or_refuse(read, *args, **kwargs):
     return recordings
 
 
-def survives(path, content, *, n, seed=0, **options):
+def survives(path, content, *, n, seed=0, reading=None, **options):
     """Read n damaged copies: each gives sound recordings, or an EegdaeError of one line that names the file.
 
-    Returns how many were read and how many were refused.
+    `reading` is the file that is read, where `path` only belongs to it. Returns how many were read and how
+    many were refused.
     """
+    whole = path if reading is None else reading
     read = refused = 0
     for damaged in mutants(content, n=n, seed=seed):
         path.write_bytes(damaged)
         try:
             with within(5):
-                got = read_recordings(path, **options)
+                got = read_recordings(whole, **options)
         except EegdaeError as error:
             message = str(error)
             assert "\n" not in message
-            assert path.name in message or message.startswith("data.")
+            assert path.name in message or whole.name in message or message.startswith("data.")
             refused += 1
             continue
         read += 1

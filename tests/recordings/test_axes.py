@@ -21,7 +21,14 @@ def test_two_axes():
     assert np.array_equal(signal, WHOLE[0])
     (signal,) = signals_of(WHOLE[0].T, "times_channels", where="x")
     assert np.array_equal(signal, WHOLE[0])
-    assert len(LAYOUTS) == 8
+    assert len(LAYOUTS) == 10
+
+
+def test_trials_of_one_channel():
+    for stored, layout in ((WHOLE[:, 0], "trials_times"), (WHOLE[:, 0].T, "times_trials")):
+        got = signals_of(stored, layout, where="x")
+        assert [signal.shape for signal in got] == [(1, 5)] * 4
+        assert np.array_equal(got, WHOLE[:, :1])
 
 
 @pytest.mark.parametrize(

