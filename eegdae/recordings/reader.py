@@ -85,11 +85,12 @@ class Reader:
         Returns
         -------
         list of Path
-            The table ``about``, where there is one.
+            The table ``about``, where there is one; of some sources files of labels.
         """
-        about = self.cfg.get("about")
+        about, source = self.cfg.get("about"), source_of(self.cfg)
         file = about.get("path") if isinstance(about, Mapping) else about
-        return [] if file is None else [Path(str(file)).expanduser()]
+        beside = source.beside(self.cfg) if source.beside else []
+        return beside if file is None else [*beside, Path(str(file)).expanduser()]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.
@@ -112,7 +113,7 @@ class Reader:
         source = source_of(self.cfg)
         check_intact(path)
         for rec in source.read(path, self.cfg):
-            yield self.finished(rec, Path(rec.source) if source.folder else path)
+            yield self.finished(rec, Path(rec.source) if source.folder and path.is_dir() else path)
 
     def finished(self, recording: Recording, path: Path) -> Recording:
         """Say who and what a recording is, and prepare it.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, xdf
+from eegdae.recordings import arff, bids, images, mat, mne_files, moabb, npz, sound, tables, xdf
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.recording import Recording
 from eegdae.recordings.telemanom import read_telemanom
@@ -22,7 +22,7 @@ class Source:
     Parameters
     ----------
     read : callable
-        ``(path, options) -> list of Recording``.
+        ``(path, options) -> recordings``, a list or one after the other.
     extensions : tuple of str
         Endings of its file names, lower case.
     keys : tuple of str
@@ -33,14 +33,18 @@ class Source:
         ``(configuration, endings) -> list of Path``: what ``read`` is given, one at a time.
     get : callable or None
         ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
+    beside : callable or None
+        ``configuration -> list of Path``: files, besides those that ``read`` is given, that recordings depend
+        on.
     """
 
-    read: Callable[[Path, Mapping[str, Any]], list[Recording]]
+    read: Callable[[Path, Mapping[str, Any]], Iterable[Recording]]
     extensions: tuple[str, ...]
     keys: tuple[str, ...] = ()
     folder: bool = False
     find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
     get: Callable[[Mapping[str, Any]], Path] | None = None
+    beside: Callable[[Mapping[str, Any]], list[Path]] | None = None
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -51,6 +55,14 @@ class Source:
 SOURCES: dict[str, Source] = {
     "arff": Source(arff.read_arff, (".arff",), arff.KEYS),
     "bids": Source(bids.read_bids, (), bids.KEYS, folder=True),
+    "images": Source(
+        images.read_images,
+        images.EXTENSIONS,
+        images.KEYS,
+        folder=True,
+        find=images.find_images,
+        beside=images.label_files,
+    ),
     "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
     "mne": Source(mne_files.read_mne, mne_files.EXTENSIONS, mne_files.KEYS),
     "moabb": Source(moabb.read_moabb, (), moabb.KEYS, find=moabb.find_folder, get=moabb.get),
