@@ -17,6 +17,7 @@ from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
 from eegdae.recordings import Reader, check_interpolated
+from eegdae.recordings.recording import image_words
 from eegdae.tasks.settings import Settings
 from eegdae.tasks.stored import read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
@@ -55,11 +56,14 @@ def load_windows(
         was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
         check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
-    log.info(
-        f"{data.get('name', 'data')}: {counted(n_recordings, 'recording')} of "
-        f"{counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
-        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
-    )
+    name, there = data.get("name", "data"), counted(n_recordings, "recording")
+    if cut.image_shape is not None:
+        log.info(f"{name}: {there}, {len(cut)} {image_words(cut.image_shape)} ({', '.join(cut.ch_names)})")
+    else:
+        log.info(
+            f"{name}: {there} of {counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
+            f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+        )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
     for note in cut.notes:
