@@ -1,4 +1,4 @@
-"""What a careful colleague would tell you of images: how many of what, copies, one copy under two labels, blanks."""
+"""What a careful colleague would tell you of images: how many of what, copies, two labels for one, blanks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError
-from eegdae.inspection.findings import Finding, in_order, some_of
+from eegdae.inspection.findings import Finding, in_order, short_names, some_of
 from eegdae.recordings.prepare import prepare
 from eegdae.recordings.recording import Recording, image_words
 
@@ -105,7 +105,7 @@ class _Seen:
         colours = ", ".join(recording.ch_names)
         kind = f"{image_words(recording.image_shape)} ({colours})"
         self.kinds.setdefault(kind, []).append(recording.source)
-        self._name = self._name or recording.source
+        self._name = self._name or short_names([recording.source])[0]
         self._n_recordings += 1
         self._subjects.add(recording.subject)
         if options and not self.unprepared:
@@ -154,9 +154,8 @@ class _Seen:
         other, its_label = self._first[digest]
         self._copies.append(f"{where} is {other}")
         if its_label != label:
-            self._mislabelled.append(
-                f"{where} ({label or 'no label'}) is {other} ({its_label or 'no label'})"
-            )
+            one, another = (name or "no label" for name in (label, its_label))
+            self._mislabelled.append(f"{where} ({one}) is {other} ({another})")
 
     def inspection(self) -> ImageInspection:
         """Say what was found."""
@@ -232,14 +231,11 @@ class _Seen:
             (most, n_most), (least, n_least) = totals.most_common()[0], totals.most_common()[-1]
             text = f"classes are uneven: {most} has {n_most} images, {least} {n_least}"
             mend = "judge by balanced accuracy (the verdict does)"
-            found.append(
-                Finding("note", text, some_of([f"{c} {n}" for c, n in totals.items()], most=8), mend)
-            )
+            where = some_of([f"{label} {n}" for label, n in totals.items()], most=8)
+            found.append(Finding("note", text, where, mend))
         if "" in self._subjects:
             text = "nobody knows whose images these are: they can be split by image only"
-            mend = (
-                "if there are people, cameras or days, set data.pattern to where they stand in the file names"
-            )
+            mend = "set data.pattern to where people, cameras or days stand in the file names, if they do"
             found.append(Finding("note", text, "all", mend))
         return found
 

@@ -74,10 +74,8 @@ def text_images(sheet: Sheet, *, plain: bool = False) -> str:
         rows = [range(top, min(top + step, height)) for top in range(0, height, step)]
         places = [range(left, min(left + step, width)) for left in range(0, width, step)]
         light = [[float(seen[k][np.ix_(row, place)].mean()) for place in places] for row in rows]
-        drawn = [
-            "".join(2 * shades[round(min(max(v, 0.0), 1.0) * (len(shades) - 1))] for v in row)
-            for row in light
-        ]
+        which = (np.clip(light, 0.0, 1.0) * (len(shades) - 1)).round().astype(int)
+        drawn = ["".join(2 * shades[n] for n in row) for row in which]
         columns.append([f"{sheet.labels[k][:each]:<{each}}", *drawn])
     lines = ["  ".join(parts).rstrip() for parts in zip(*columns, strict=True)]
     return "\n".join([f"{sheet.name}, {len(shown)} of its images", *lines])
