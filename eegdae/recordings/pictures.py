@@ -45,9 +45,11 @@ def read_picture(path: Path, look: Look) -> NDArray[np.float32]:
     EegdaeError
         If it is no picture, is cut off or damaged, or holds several pictures (frames, pages).
     """
+    from PIL import Image
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow warns of what it guesses, and of pictures of absurd size
+        with warnings.catch_warnings(action="ignore"):  # of tags that say nothing of the pixels
+            warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
             return _decoded(path, look)
     except EegdaeError:
         raise
@@ -74,8 +76,7 @@ def picture_shape(path: Path, look: Look) -> tuple[int, int, int] | None:
     from PIL import ExifTags, Image
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             width, height = image.size
             if image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):  # lies on its side
                 height, width = width, height
