@@ -43,8 +43,9 @@ def test_an_image_a_column_and_a_way_a_row(n_colours):
     brighter = np.asarray(figure.axes[MOST_COLUMNS].images[0].get_array())
     assert brighter.max() <= 1.0
     assert brighter.mean() > shown.mean()
-    assert "RMSE 0.2 training sd\nthis network" in "\n".join(texts(figure))
-    assert "gaussian, level 0.5" in "\n".join(texts(figure))
+    shown = texts(figure)
+    assert "RMSE 0.2 training sd\nthis network" in shown
+    assert "gaussian, level 0.5" in shown
 
 
 def test_few_images_and_no_pca():

@@ -107,6 +107,7 @@ def prepare(
             recording.source,
             unit=unit,
             montage=montage,
+            fill=fill,
             notch=notch,
             bad_channels=bad_channels,
             annotate=annotate,
