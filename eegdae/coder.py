@@ -17,7 +17,7 @@ from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks, stack_from_config
 from eegdae.recentring import Recentring
-from eegdae.recordings.recording import reference_name
+from eegdae.recordings.recording import image_words, reference_name
 from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.windows import Windows
@@ -53,6 +53,8 @@ class CodeModel:
         By view, of those views that have one.
     reference, laplacian : str, tuple of str or None, bool
         What the signals must be referred to, as in `Windows`.
+    image_shape : (int, int) or None
+        Height and width that images must have; None = windows must be signals.
     """
 
     views: tuple[View, ...]
@@ -69,6 +71,7 @@ class CodeModel:
     projections: Mapping[str, TangentSpace] = field(default_factory=dict, kw_only=True)
     reference: str | tuple[str, ...] | None = field(default=None, kw_only=True)
     laplacian: bool = field(default=False, kw_only=True)
+    image_shape: tuple[int, int] | None = field(default=None, kw_only=True)
 
     @property
     def n_codes(self) -> int:
@@ -217,8 +220,12 @@ class CodeModel:
         Raises
         ------
         EegdaeError
-            Names the channels, rate, unit, reference or length that differ.
+            Names the channels, rate, unit, reference, length or size that differ.
         """
+        if windows.image_shape != self.image_shape:
+            theirs, ours = image_words(windows.image_shape), image_words(self.image_shape)
+            mend = f"; set data.size=[{', '.join(map(str, self.image_shape))}]" if self.image_shape else ""
+            raise EegdaeError(f"data: holds {theirs}, the run was trained on {ours}{mend}")
         missing = [name for name in self.ch_names if name not in windows.ch_names]
         extra = [name for name in windows.ch_names if name not in self.ch_names]
         if missing or extra:
@@ -284,6 +291,7 @@ class CodeModel:
             "classes": list(self.classes),
             "reference": list(self.reference) if isinstance(self.reference, tuple) else self.reference,
             "laplacian": self.laplacian,
+            "image_shape": list(self.image_shape) if self.image_shape else None,
             "alignment": asdict(self.alignment),
             "corruption": self.corruption,
             "head": _head_state(self.head),
@@ -323,6 +331,7 @@ class CodeModel:
         return cls(
             reference=tuple(reference) if isinstance(reference, list) else reference,
             laplacian=bool(state.get("laplacian", False)),
+            image_shape=tuple(state["image_shape"]) if state.get("image_shape") else None,
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
             stacks=ViewStacks(stacks, _stack_from(joint) if joint else None),

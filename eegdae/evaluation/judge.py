@@ -223,7 +223,9 @@ def reconstruct(
             key=(recipe.seed, fold, view.name),
             observed_train=data.observed_of(view, train),
             observed=data.observed_of(view, test),
-            layout=view.layout(scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq),
+            layout=view.layout(
+                scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
+            ),
         )
         for view in recipe.views
     }
@@ -253,7 +255,9 @@ def _finetune_spec(
         corruption=corruption_of(data, rows, recipe),
         level=how.level,
         layouts={
-            view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)
+            view.name: view.layout(
+                views[view.name], n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
+            )
             for view in recipe.views
         },
         objective=recipe.objective,

@@ -169,6 +169,8 @@ class Data:
         Further representations to judge as they are, standardised like all others.
     ch_names : tuple of str
         Of the channels; needed only where these weigh by name.
+    image_shape : (int, int) or None
+        Height and width where the raw view is of images.
     """
 
     features: Mapping[str, Tensor]
@@ -180,6 +182,7 @@ class Data:
     sfreq: float | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     ch_names: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
 
     def recordings(self, rows: NDArray[np.int64]) -> Tensor:
         """Number of the recording that each of some rows is of: int64, shape (n_rows,)."""

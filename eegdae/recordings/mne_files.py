@@ -68,7 +68,6 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
             raw = mne.io.read_raw(path, preload=False, verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
             options = _without_excluded(raw, options)
-            raw.load_data(verbose="error")
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         raise _unreadable(path, error) from error
     for part in raw.filenames[1:]:
@@ -79,7 +78,7 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
 
 
 def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Drop excluded channels before they are read and brought to the rate of others; give what is left to do."""
+    """Drop excluded channels before they are brought to the rate of others; give what is left to do."""
     prefix = options.get("strip") or ""
     names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
     wanted = {str(word) for word in options.get("exclude") or ()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,9 @@ class Recording:
     notes : tuple of str
         What preparation found and did: bad channels and the rules that they break, shares of time that became
         unobserved, channels that were computed.
+    image_shape : (int, int) or None
+        Height and width, where the recording is images one after the other: pixels are its samples, row by
+        row, colours its channels, and each annotation begins with an image. None = signals.
     """
 
     data: NDArray[np.float32]
@@ -80,6 +84,7 @@ class Recording:
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
     notes: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
 
     @property
     def n_chans(self) -> int:
@@ -95,6 +100,11 @@ class Recording:
     def unit(self) -> str:
         """The unit that all channels share, else the distinct ones joined by a comma."""
         return join_units(self.units)
+
+    @property
+    def n_images(self) -> int:
+        """Number of images; 0 of signals."""
+        return self.n_times // math.prod(self.image_shape) if self.image_shape else 0
 
 
 def join_units(units: Sequence[str]) -> str:
@@ -128,6 +138,7 @@ def as_recording(
     run: str = "",
     interpolated: Sequence[str] = (),
     copy: bool = True,
+    image_shape: tuple[int, int] | None = None,
 ) -> Recording:
     """Check a signal at the door and make it a `Recording`; NaN becomes ``mask``.
 
@@ -157,6 +168,8 @@ def as_recording(
         Channels that were computed from the others, by any name of their electrode.
     copy : bool
         False: ``data`` of float32 is kept as it is, and 0 is written where it was not observed.
+    image_shape : (int, int) or None
+        Height and width, where the samples are the pixels of images, row by row.
 
     Returns
     -------
@@ -190,6 +203,9 @@ def as_recording(
     positions = None if ch_pos is None else np.asarray(ch_pos, dtype=np.float64)
     if positions is not None and (positions.shape != (n_chans, 3) or not np.isfinite(positions).all()):
         raise EegdaeError(f"{source}: ch_pos must be finite, shape ({n_chans}, 3); it is {positions.shape}")
+    if image_shape is not None and n_times % math.prod(image_shape):
+        height, width = image_shape
+        raise EegdaeError(f"{source}: {n_times} pixels are no whole number of images of {height} x {width}")
     for a in annotations:
         if not 0 <= a.start < a.stop <= n_times:
             raise EegdaeError(
@@ -210,6 +226,7 @@ def as_recording(
         interpolated=tuple(
             names[place] for place in find_channels(interpolated, names, where=f"{source}: interpolated")
         ),
+        image_shape=image_shape,
     )
 
 
@@ -252,6 +269,11 @@ def check_alike(recordings: Sequence[Recording]) -> None:
     first = recordings[0]
     for other in recordings[1:]:
         pair = f"{first.source} and {other.source}"
+        if other.image_shape != first.image_shape:
+            one, another = (image_words(rec.image_shape) for rec in (first, other))
+            raise EegdaeError(
+                f"{pair} do not go together: {one} and {another}; give images one size with data.size"
+            )
         if other.ch_names != first.ch_names:
             meet = shared_channels([first.ch_names, other.ch_names])
             mend = "; windows.channels=shared cuts them to the electrodes that they share" if meet else ""
@@ -328,6 +350,11 @@ def reference_name(reference: str | tuple[str, ...] | None, laplacian: bool) -> 
     if reference is None:
         return "as recorded"
     return reference if isinstance(reference, str) else ", ".join(reference)
+
+
+def image_words(shape: tuple[int, int] | None) -> str:
+    """Say in words what a recording is made of: ``images of 28 x 28 pixels``, or ``signals``."""
+    return "signals" if shape is None else f"images of {shape[0]} x {shape[1]} pixels"
 
 
 def _difference(first: Recording, other: Recording) -> str:

@@ -48,7 +48,7 @@ def ready_corruption(settings: Settings, windows: Windows, data: Data) -> Settin
         for view in recipe.views:
             # two rows are enough to see whether it fits
             x = data.features[view.name][:2].to(torch.float32)
-            layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
+            layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape)
             why = kind.unusable(layout)
             if why:
                 lacking[view.name] = why

@@ -16,7 +16,8 @@ from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
-from eegdae.recordings import Reader, check_interpolated, load_recordings
+from eegdae.recordings import Reader, check_interpolated
+from eegdae.recordings.recording import image_words
 from eegdae.tasks.settings import Settings
 from eegdae.tasks.stored import read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
@@ -47,18 +48,22 @@ def load_windows(
     reader, options = Reader(data), read_prepare(how or {})
     files = reader.files()
     if options.store is None:
-        recordings = load_recordings({**data, "path": files})
+        recordings = [recording for file in files for recording in reader(file)]
+        check_interpolated(data, [name for recording in recordings for name in recording.ch_names])
         cut, n_recordings = make_windows(recordings, classes=data.get("classes"), **windows), len(recordings)
     else:
         cut, n_recordings = stored_windows(reader, files, windows, options)
         was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
         check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
-    log.info(
-        f"{data.get('name', 'data')}: {counted(n_recordings, 'recording')} of "
-        f"{counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
-        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
-    )
+    name, there = data.get("name", "data"), counted(n_recordings, "recording")
+    if cut.image_shape is not None:
+        log.info(f"{name}: {there}, {len(cut)} {image_words(cut.image_shape)} ({', '.join(cut.ch_names)})")
+    else:
+        log.info(
+            f"{name}: {there} of {counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
+            f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+        )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
     for note in cut.notes:
@@ -91,6 +96,10 @@ def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
     EegdaeError
         If a group has fewer windows than it is to be aligned by, or cannot be re-centred.
     """
+    if how.is_of_signals and windows.image_shape is not None:
+        raise EegdaeError(
+            f"alignment={how.kind}: mixes the channels of signals, and these are images; use none"
+        )
     if how.kind != "none":
         # features may take minutes: a group with too few windows is told before
         first_rows(how.groups(windows.metadata), how.n_windows)
@@ -141,6 +150,7 @@ def make_data(windows: Windows, settings: Settings, *, recorded: Windows | None 
         sfreq=windows.sfreq,
         extra=extra,
         ch_names=windows.ch_names,
+        image_shape=windows.image_shape,
     )
 
 

@@ -230,6 +230,7 @@ def _final_model(
         units=windows.units,
         reference=windows.reference,
         laplacian=windows.laplacian,
+        image_shape=windows.image_shape,
         classes=windows.classes,
         alignment=recipe.alignment,
         corruption=type(recipe.corruption).__name__,
