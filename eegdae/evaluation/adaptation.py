@@ -122,7 +122,7 @@ def adapt(
         own = corruption.for_rows(early, torch.zeros_like(early))
         fitted = {}
         for view in model.views:
-            layout = view.layout(views[view.name], n_chans=windows.n_chans, sfreq=windows.sfreq)
+            layout = view.layout(views[view.name], n_chans=model.n_chans, sfreq=windows.sfreq)
             seen_early = observed[view.name][early] if view.name in observed else None
             fitted[view.name] = own.for_layout(layout).fitted(
                 views[view.name][early], seen_early, layout=layout

@@ -19,6 +19,7 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.evaluation.recipe import Data
 from eegdae.features import View
 from eegdae.models.table import layer_table
+from eegdae.ocular import OcularSpec
 from eegdae.recentring import UNIT
 from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
 from eegdae.tasks.prepare import counted
@@ -150,6 +151,7 @@ def _summary(
             "dimensions of covariances",
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
         ),
+        ("ocular artefacts", _ocular(recipe.ocular)),
         ("scaler, alignment", f"{recipe.scaler}, {_alignment(recipe.alignment)}"),
         ("adaptation", _adaptation(recipe.adaptation)),
         ("corruption", recipe.corruption.describe(recipe.level)),
@@ -172,6 +174,15 @@ def _summary(
         ("seed", str(config["seed"])),
     ]
     return [(key, value) for key, value in rows if value]
+
+
+def _ocular(how: OcularSpec | None) -> str:
+    if how is None:
+        return ""
+    of = "independent components that follow" if how.kind == "ica" else "regression on"
+    seen = "" if how.keep else ", which no view sees"
+    told = "fitted inside the fold; all that is drawn was corrected by the final model"
+    return f"{of} {', '.join(how.channels)}{seen}, {told}"
 
 
 def _alignment(how: AlignmentSpec) -> str:
