@@ -99,8 +99,8 @@ def fit_ica(
     Raises
     ------
     EegdaeError
-        If a channel is not there, there are too few channels or samples, more components than dimensions, or
-        so few components that no z-score can reach the threshold.
+        If a channel is not there, there are too few channels or samples, more components than dimensions, so
+        few components that no z-score can reach the threshold, or all components are removed.
     """
     from mne.preprocessing import ICA
 
@@ -124,7 +124,7 @@ def fit_ica(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            ica.fit(epochs, verbose="ERROR")
+            ica.fit(epochs, verbose="WARNING")
         except (RuntimeError, ValueError, np.linalg.LinAlgError) as error:
             told = " ".join(str(error).split())
             raise EegdaeError(f"ocular=ica: MNE cannot decompose the training windows: {told}") from error
@@ -134,6 +134,11 @@ def fit_ica(
     bad, scores = ica.find_bads_eog(epochs, ch_name=names, threshold=threshold, verbose="ERROR")
     scores = np.atleast_2d(scores)  # (n_eyes, n_components)
     removed = sorted(int(k) for k in bad)
+    if len(removed) == n_found:
+        raise EegdaeError(
+            f"ocular.threshold={threshold:g}: takes out all {n_found} components, and nothing is left; give a "
+            "higher one, or use ocular=regression"
+        )
 
     # x = scale * whitened; whitened about its mean = (basis mixing) (unmixing basis') whitened
     scale, basis = ica.pre_whitener_[:, 0], ica.pca_components_[:n_found].T  # (n_used,), (n_used, n_found)
@@ -198,6 +203,6 @@ def _notes(
     notes += [text for text in told if "unstable mixing matrix" in text]
     if not removed:
         notes.append(
-            f"no component follows {', '.join(channels)} beyond z = {threshold:g}: nothing is taken out"
+            f"no component stands out by its correlation with {', '.join(channels)} (z above {threshold:g})"
         )
     return notes
