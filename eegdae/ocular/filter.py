@@ -179,8 +179,8 @@ def _ica(
     removed = {f"ICA{k:03d}": row for k, row in fit.removed.items()}
     summary = f"{len(removed)} of {fit.n_components} components taken out"
     if removed:
-        most = max(abs(r) for row in removed.values() for r in row.values())
-        summary += f" ({', '.join(removed)}; correlation with {', '.join(spec.channels)} up to {most:.2f})"
+        each = (f"{name} {max(map(abs, row.values())):.2f}" for name, row in removed.items())
+        summary += f" (correlation with {', '.join(spec.channels)}: {', '.join(each)})"
     return fit.matrix, fit.center, {
         "summary": summary,
         "notes": list(fit.notes),

@@ -40,6 +40,7 @@ def mixture(n_windows=60, n_times=200, seed=0):
 def windows(x, ch_names=NAMES, **changes):
     """Windows of three people in turn, two classes."""
     n = len(x)
-    metadata = pd.DataFrame({"subject": [str(3 * k // n) for k in range(n)], "session": "s", "run": "r"})
+    who = [str(3 * k // n) for k in range(n)]
+    metadata = pd.DataFrame({"subject": who, "session": "s", "run": "r", "trial": range(n)})
     options = {"sfreq": SFREQ, "ch_names": tuple(ch_names), "units": ("uV",) * len(ch_names)}
     return Windows(x.astype(np.float32), metadata, **{**options, **changes})
