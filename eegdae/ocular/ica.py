@@ -136,8 +136,8 @@ def fit_ica(
     removed = sorted(int(k) for k in bad)
     if len(removed) == n_found:
         raise EegdaeError(
-            f"ocular.threshold={threshold:g}: takes out all {n_found} components, and nothing is left; give a "
-            "higher one, or use ocular=regression"
+            f"ocular.threshold={threshold:g}: takes out all {n_found} components, and nothing is left; give "
+            "a higher one, or use ocular=regression"
         )
 
     # x = scale * whitened; whitened about its mean = (basis mixing) (unmixing basis') whitened

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -55,7 +53,7 @@ def final_correction(
     data : Data
         With the views of the corrected windows.
     windows : Windows
-        These, re-centred where that is asked for; what every fold found stands in their notes.
+        These, re-centred where that is asked for.
     ocular : OcularFilter or None
         None where nothing is corrected: then all is as it was given.
     """
@@ -64,11 +62,30 @@ def final_correction(
     if ocular is None or data.recorded is None:
         return data, windows, None
     keep_ocular(run, ".", ocular)
-    windows = recentre(ocular.transform(data.recorded), recipe.alignment)
-    notes = [_told(f"fold {k + 1}", read_json(run.path / f"folds/{k}/ocular.json")) for k in range(n_folds)]
-    notes.append(_told("final model", ocular.found))
-    return data, replace(windows, notes=(*windows.notes, *notes)), ocular
+    return data, recentre(ocular.transform(data.recorded), recipe.alignment), ocular
 
 
-def _told(what: str, found: Mapping[str, Any]) -> str:
-    return f"ocular artefacts, {what}: {'; '.join([found['summary'], *found['notes']])}"
+def with_ocular_notes(windows: Windows, run: RunFolder, n_folds: int) -> Windows:
+    """Add what every fold and the final model found to the notes of the windows.
+
+    Parameters
+    ----------
+    windows : Windows
+        All of them.
+    run : RunFolder
+        Of the run, all of it done but the report.
+    n_folds : int
+        How many there were.
+
+    Returns
+    -------
+    Windows
+        With the notes as they were where nothing was corrected.
+    """
+    places = {**{f"fold {k + 1}": f"folds/{k}" for k in range(n_folds)}, "final model": "."}
+    notes = []
+    for name, place in places.items():
+        if run.exists(f"{place}/ocular.json"):
+            found = read_json(run.path / place / "ocular.json")
+            notes.append(f"ocular artefacts, {name}: {'; '.join([found['summary'], *found['notes']])}")
+    return replace(windows, notes=(*windows.notes, *notes))

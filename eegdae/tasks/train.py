@@ -25,7 +25,7 @@ from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
-from eegdae.tasks.ocular import final_correction, keep_ocular
+from eegdae.tasks.ocular import final_correction, keep_ocular, with_ocular_notes
 from eegdae.tasks.prepare import before_folds, counted, load_windows, make_data
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
@@ -83,6 +83,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         table = _judge(run, windows, len(folds) if data.n_classes else 0)
         metrics = summarize(table) if len(table) else {}
         run.write_json("metrics.json", metrics)
+        windows = with_ocular_notes(windows, run, len(folds))
         html, figures = run_report(
             report_data(config, settings, windows, data, model, metrics, history, run.path)
         )

@@ -62,7 +62,7 @@ def test_what_the_front_sees_falls_in_people_who_are_held_out(eegmat, kind):
 
 
 def test_variance_at_frontal_peaks_falls_in_people_who_are_held_out(eegmat):
-    """Blinks: the fiftieth of samples at which the front is farthest from its mean; the back keeps its own."""
+    """Blinks: the 2 % of samples at which the front is farthest from its mean; the back keeps its own."""
     for train, test in held_out(eegmat):
         clean = OcularFilter.fit(OcularSpec("regression", FRONT), eegmat, train, seed=0).transform(eegmat)
         eye = np.mean([centred(eegmat, name, test) for name in FRONT], 0)
