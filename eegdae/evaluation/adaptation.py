@@ -124,7 +124,7 @@ def adapt(
         for view in model.views:
             layout = view.layout(
                 views[view.name],
-                n_chans=windows.n_chans,
+                n_chans=model.n_chans,
                 sfreq=windows.sfreq,
                 image_shape=windows.image_shape,
             )

@@ -19,6 +19,7 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.evaluation.recipe import Data
 from eegdae.features import View
 from eegdae.models.table import layer_table
+from eegdae.ocular import OcularSpec
 from eegdae.recentring import UNIT
 from eegdae.recordings.recording import image_words
 from eegdae.reporting import (
@@ -155,6 +156,7 @@ def _summary(
             "dimensions of covariances",
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
         ),
+        ("ocular artefacts", _ocular(recipe.ocular)),
         ("scaler, alignment", f"{recipe.scaler}, {_alignment(recipe.alignment)}"),
         ("adaptation", _adaptation(recipe.adaptation)),
         ("corruption", recipe.corruption.describe(recipe.level)),
@@ -184,6 +186,15 @@ def _windows(windows: Windows) -> str:
         return f"{len(windows)} {image_words(windows.image_shape)}"
     seconds = windows.n_times / windows.sfreq
     return f"{len(windows)} of {seconds:g} s ({windows.n_times} samples at {windows.sfreq:g} Hz)"
+
+
+def _ocular(how: OcularSpec | None) -> str:
+    if how is None:
+        return ""
+    of = "independent components that follow" if how.kind == "ica" else "regression on"
+    seen = "" if how.keep else ", which no view sees"
+    told = "fitted inside the fold; all that is drawn was corrected by the final model"
+    return f"{of} {', '.join(how.channels)}{seen}, {told}"
 
 
 def _alignment(how: AlignmentSpec) -> str:
