@@ -68,7 +68,7 @@ def refused(capsys, tmp_path, *args):
         ("short.edf", 0.9999, "was cut off"),
         ("header.edf", 0.0001, "header is damaged or cut off"),
         ("edf.fif", 1, "is not a FIF file"),
-        ("edf.bdf", 1, "is not an BDF file"),
+        ("edf.bdf", 1, "is no BDF file"),
         ("edf.set", 1, "cannot be read by MNE"),
     ],
 )

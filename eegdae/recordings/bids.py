@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +43,7 @@ def is_bids(folder: Path) -> bool:
     bool
         True where it holds ``dataset_description.json``.
     """
-    return (folder.expanduser() / "dataset_description.json").is_file()
+    return os.path.isfile(os.path.expanduser(folder / "dataset_description.json"))  # False where it may not
 
 
 def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:

@@ -74,12 +74,12 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
     patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())
     if not patterns:
         raise EegdaeError("data.path is not set; give a file, a glob, a folder or a list of them")
-    found = [_expand(str(pattern), extensions) for pattern in patterns]
+    found = [_looked_for(str(pattern), extensions) for pattern in patterns]
     cached = cache_dir() / str(cfg.get("name", ""))
     # What lies in the cache folder may be half of an interrupted download, so it goes through fetch again.
     if cfg.get("resource") and (not all(found) or any(f.parent == cached for fs in found for f in fs)):
         folder = fetch(cfg)
-        found = [_expand(str(folder / Path(str(p)).name), extensions) for p in patterns]
+        found = [_looked_for(str(folder / Path(str(p)).name), extensions) for p in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
             if Path(str(pattern)).is_dir():
@@ -88,6 +88,21 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
                 what = "no such file; give a file, a glob or a folder that is there"
             raise EegdaeError(f"data.path={pattern}: {what}")
     return [file for files in found for file in files]
+
+
+def _looked_for(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
+    try:
+        found = _expand(pattern, extensions)
+        if not found:  # glob passes over a folder that it may not look into
+            next(Path(pattern).expanduser().parent.iterdir(), None)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        return []
+    except (OSError, RuntimeError) as error:  # the latter where there is no such user's home
+        reason = getattr(error, "strerror", None) or error
+        raise EegdaeError(f"data.path={pattern}: cannot be looked for: {reason}") from error
+    return found
 
 
 def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:

@@ -111,7 +111,11 @@ class Reader:
         """
         source = source_of(self.cfg)
         check_intact(path)
-        for rec in source.read(path, self.cfg):
+        try:
+            found = source.read(path, self.cfg)
+        except OSError as error:  # a folder of a file's name, a disk that fails
+            raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
+        for rec in found:
             yield self.finished(rec, Path(rec.source) if source.folder else path)
 
     def finished(self, recording: Recording, path: Path) -> Recording:

@@ -176,7 +176,7 @@ def as_recording(
             f"{source}: sfreq={sfreq} is not a sampling rate; give a finite number above 0 (Hz)"
         )
 
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         values = signal.astype(np.float32)
     _check_finite(values, names, source)
     observed = ~np.isnan(values)
