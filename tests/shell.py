@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,20 @@ def as_anyone(function, *args, **kwargs):
     if "error" in done:
         raise done["error"]
     return done["result"]
+
+
+@contextmanager
+def full_disk(n_bytes):
+    """Let no file of this process grow beyond a size: what a full disk says, but for the word.
+
+    It says "File too large". Python has the signal of it ignored.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def run_json(folder):

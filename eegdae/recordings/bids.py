@@ -78,6 +78,7 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     except ImportError as error:
         raise EegdaeError("data.source=bids needs mne-bids: pip install 'eegdae[bids]'") from error
 
+    _look_into(path)
     if not is_bids(path):
         raise EegdaeError(
             f"{path}: is no BIDS data set: it holds no dataset_description.json; give the data set's root"
@@ -86,16 +87,15 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     if datatype is not None and datatype not in DATATYPES:
         raise EegdaeError(f"data.datatype={datatype!r}: {did_you_mean(datatype, DATATYPES)}")
     kinds = list(DATATYPES) if datatype is None else [datatype]
+    files = _files(path, kinds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = mne_bids.find_matching_paths(
-                path, datatypes=kinds, suffixes=kinds, extensions=list(_EXTENSIONS)
-            )
-        except (ValueError, OSError, RuntimeError) as error:
+            found = [mne_bids.get_bids_path_from_fname(file, check=False) for file in files]
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
             raise EegdaeError(f"{path}: cannot be read as a BIDS data set: {_one_line(error)}") from error
     # A FIF recording in parts is read from its first one.
-    found = sorted((p for p in found if p.split in (None, "01", "1")), key=lambda p: str(p.fpath))
+    found = [p for p in found if p.split in (None, "01", "1")]
     if not found:
         raise EegdaeError(
             f"{path}: holds no recording of {', '.join(kinds)} that ends in {', '.join(_EXTENSIONS)}"
@@ -104,6 +104,32 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         found = _chosen(found, key, entity, options.get(key))
     several = len({p.task for p in found}) > 1
     return [_read(p, options, several_tasks=several) for p in found]
+
+
+def _files(root: Path, kinds: Sequence[str]) -> list[Path]:
+    """List the recordings of people and sessions, sorted; what derivatives and source data hold are none.
+
+    mne-bids would look into every folder, follow links in circles, and pass over what it may not look into.
+    """
+    found: dict[Path, Path] = {}
+    for subject in _look_into(root):
+        if not subject.name.startswith("sub-") or not (subject.is_dir() or subject.is_symlink()):
+            continue
+        inside = _look_into(subject)
+        inside += [f for each in inside if each.name.startswith("ses-") for f in _look_into(each)]
+        for folder in inside:
+            for file in _look_into(folder) if folder.name in kinds else ():
+                if file.name.endswith(tuple(f"_{folder.name}{ending}" for ending in _EXTENSIONS)):
+                    # a person may be a link to another: read once
+                    found.setdefault(Path(os.path.realpath(folder)) / file.name, file)
+    return sorted(found.values(), key=str)
+
+
+def _look_into(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise EegdaeError(f"{folder}: cannot be looked into: {error.strerror or error}") from error
 
 
 def _chosen(paths: list[Any], key: str, entity: str, wanted: object) -> list[Any]:
@@ -166,4 +192,6 @@ def _check_table(path: Any, columns: Sequence[str]) -> None:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
     return (" ".join(str(error).split()) or type(error).__name__)[:300]

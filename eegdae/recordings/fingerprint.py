@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,15 +22,28 @@ def companions(path: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        The files of a folder at any depth; of a file, itself and those beside it whose names begin with its
-        stem (``.eeg`` and ``.vmrk`` of a ``.vhdr``, ``.fdt`` of a ``.set``, the parts of a split FIF file),
-        sorted.
+        The files of a folder at any depth, but for hidden folders (``.git``); of a file, itself and those
+        beside it whose names begin with its stem (``.eeg`` and ``.vmrk`` of a ``.vhdr``, ``.fdt`` of a
+        ``.set``, the parts of a split FIF file), sorted.
     """
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        return sorted(file for file in _inside(path) if file.is_file())
     stem = path.name.split(".")[0]
     beside = (file for file in path.parent.iterdir() if file.name.startswith(stem) and file.is_file())
     return sorted({path, *beside})
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Walk through a folder and what links lead to, each place once."""
+    seen: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        place = os.path.realpath(here)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(here) / name for name in names)
 
 
 class Fingerprints:

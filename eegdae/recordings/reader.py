@@ -79,17 +79,23 @@ class Reader:
         source = source_of(self.cfg)
         return first_parts(source.find(self.cfg, source.endings))
 
-    def tables(self) -> list[Path]:
-        """Name the files that say what others hold.
+    def beside(self, files: Sequence[Path]) -> list[Path]:
+        """Name what is read besides the files themselves and those of their names.
+
+        Parameters
+        ----------
+        files : sequence of Path
+            Of `files`.
 
         Returns
         -------
         list of Path
-            The table ``about``, where there is one.
+            Of each file, and the table ``about``, where there is one.
         """
+        found = [each for file in files for each in source_of(self.cfg).beside(file)]
         about = self.cfg.get("about")
-        file = about.get("path") if isinstance(about, Mapping) else about
-        return [] if file is None else [Path(str(file)).expanduser()]
+        table = about.get("path") if isinstance(about, Mapping) else about
+        return found if table is None else [*found, Path(str(table)).expanduser()]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
         """Read the recordings of a file, one after the other.

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, xdf
+from eegdae.recordings import arff, bids, mat, mne_files, moabb, npz, sound, tables, telemanom, xdf
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.recording import Recording
-from eegdae.recordings.telemanom import read_telemanom
 from eegdae.recordings.ts_archive import read_ts
 
 
@@ -33,6 +32,8 @@ class Source:
         ``(configuration, endings) -> list of Path``: what ``read`` is given, one at a time.
     get : callable or None
         ``configuration -> Path``: downloads what has a ``resource``; None = as the catalogue does.
+    beside : callable
+        ``path -> list of Path``: what is read with a file and neither lies beside it nor shares its name.
     """
 
     read: Callable[[Path, Mapping[str, Any]], list[Recording]]
@@ -41,6 +42,7 @@ class Source:
     folder: bool = False
     find: Callable[[Mapping[str, Any], tuple[str, ...]], list[Path]] = locate
     get: Callable[[Mapping[str, Any]], Path] | None = None
+    beside: Callable[[Path], list[Path]] = lambda path: []
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ SOURCES: dict[str, Source] = {
     "npz": Source(npz.read_npz, (".npz",), npz.KEYS),
     "sound": Source(sound.read_sound, sound.EXTENSIONS, ("ch_names",)),
     "table": Source(tables.read_table, tables.EXTENSIONS, tables.KEYS),
-    "telemanom": Source(read_telemanom, (".npz",), ("sfreq",)),
+    "telemanom": Source(telemanom.read_telemanom, (".npz",), ("sfreq",), beside=telemanom.beside),
     "ts": Source(read_ts, (".ts",), ("sfreq", "ch_names", "unit")),
     "xdf": Source(xdf.read_xdf, xdf.EXTENSIONS, xdf.KEYS),
 }

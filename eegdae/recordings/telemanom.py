@@ -60,10 +60,10 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         train, test, odd = parts["train"], parts["test"], parts["test_label"]
         name = path.stem.split("_", 1)[-1]
     else:
-        name, beside = path.stem, path.parent.parent / "train" / path.name
-        if path.parent.name != "test" or not beside.is_file():
-            raise EegdaeError(f"{path}: must lie in a folder 'test', with {beside} beside it")
-        train, test = _load(beside)["array"], _load(path)["array"]
+        name, before = path.stem, path.parent.parent / "train" / path.name
+        if path.parent.name != "test" or not before.is_file():
+            raise EegdaeError(f"{path}: must lie in a folder 'test', with {before} beside it")
+        train, test = _load(before)["array"], _load(path)["array"]
         odd = _listed(path.parent.parent / _TABLE, name, len(test) if test.ndim else 0)
     recordings = []
     for session, values in (("train", train), ("test", test)):
@@ -89,6 +89,24 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
             )
         )
     return recordings
+
+
+def beside(path: Path) -> list[Path]:
+    """Name what is read with a file of the authors' folder.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_telemanom` takes it.
+
+    Returns
+    -------
+    list of Path
+        The training part and the table; none for an ``.npz``.
+    """
+    root = path.parent.parent
+    found = [root / "train" / path.name, root / _TABLE]
+    return [file for file in found if file.is_file()] if path.suffix.lower() == ".npy" else []
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:

@@ -17,8 +17,9 @@ from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
 from eegdae.recordings import Reader, check_interpolated, load_recordings
+from eegdae.store import Unwritable
 from eegdae.tasks.settings import Settings
-from eegdae.tasks.stored import read_prepare, stored_windows
+from eegdae.tasks.stored import may_do_without, read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
 
 log = logging.getLogger("eegdae")
@@ -46,11 +47,18 @@ def load_windows(
     """
     reader, options = Reader(data), read_prepare(how or {})
     files = reader.files()
-    if options.store is None:
+    cut: Windows | None = None
+    if options.store is not None:
+        try:
+            cut, n_recordings = stored_windows(reader, files, windows, options)
+        except Unwritable as error:
+            if not may_do_without(files, windows, options):
+                raise
+            log.warning(f"warning: {str(error).split('; ')[0]}; windows are kept in memory")
+    if cut is None:
         recordings = load_recordings({**data, "path": files})
         cut, n_recordings = make_windows(recordings, classes=data.get("classes"), **windows), len(recordings)
     else:
-        cut, n_recordings = stored_windows(reader, files, windows, options)
         was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
         check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
