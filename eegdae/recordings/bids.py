@@ -12,6 +12,7 @@ from typing import Any
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import mne_files
 from eegdae.recordings.intact import check_intact
+from eegdae.recordings.mne_events import left_out
 from eegdae.recordings.recording import Recording
 
 DATATYPES = ("eeg", "ieeg", "meg")
@@ -155,10 +156,10 @@ def _read(bids_path: Any, options: Mapping[str, Any], *, several_tasks: bool) ->
         _check_table(
             bids_path.find_matching_sidecar(suffix=suffix, extension=".tsv", on_error="ignore"), columns
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what a data set may leave out
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")  # of what a data set may leave out
         try:
-            raw = mne_bids.read_raw_bids(bids_path, verbose="error")
+            raw = mne_bids.read_raw_bids(bids_path, verbose="warning")
             raw.load_data(verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
         except Exception as error:  # of MNE's readers and of tables that are damaged: anything
@@ -166,8 +167,10 @@ def _read(bids_path: Any, options: Mapping[str, Any], *, several_tasks: bool) ->
     run = bids_path.run or ""
     if several_tasks:
         run = "_".join(part for part in (bids_path.task, run) if part)
+    recording = mne_files.from_raw(raw, {**options, "bads": options.get("bads") or "mask"}, file)
     return replace(
-        mne_files.from_raw(raw, {**options, "bads": options.get("bads") or "mask"}, file),
+        recording,
+        notes=(*recording.notes, *left_out(caught)),
         subject=bids_path.subject or "",
         session=bids_path.session or "",
         run=run,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.intact import check_intact
-from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events
+from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events, left_out
 from eegdae.recordings.montages import standard_positions
 from eegdae.recordings.recording import Recording, as_recording
 
@@ -37,7 +37,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     Tested with files that other libraries wrote: EDF, BDF, BrainVision, EEGLAB and FIF (in parts, too).
     GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here. Of
     two channels of one name MNE makes NAME-0 and NAME-1. Channels of an EDF, BDF or GDF file that are slower
-    than its fastest one MNE brings to the rate of that; ``notes`` names them.
+    than its fastest one MNE brings to the rate of that, and events outside the recording it leaves out;
+    ``notes`` names and counts them.
 
     Parameters
     ----------
@@ -60,9 +61,9 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     import mne
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
-            raw = mne.io.read_raw(path, preload=True, verbose="error")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")  # of damaged headers; what counts is checked below
+            raw = mne.io.read_raw(path, preload=True, verbose="warning")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -70,7 +71,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
     for part in raw.filenames[1:]:
         check_intact(Path(part))
-    return [from_raw(raw, options, path)]
+    recording = from_raw(raw, options, path)
+    return [replace(recording, notes=(*recording.notes, *left_out(caught)))]
 
 
 def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:

@@ -104,6 +104,12 @@ def find_folder(cfg: Mapping[str, Any], _: tuple[str, ...]) -> list[Path]:
     if not isinstance(wanted, str | os.PathLike):
         raise EegdaeError(f"data.path={wanted}: a folder is needed, in which MOABB keeps its files")
     folder, cached = Path(wanted).expanduser(), cache_dir() / str(cfg.get("name", ""))
+    try:
+        folder.stat()
+    except PermissionError as error:
+        raise EegdaeError(f"data.path={wanted}: cannot be looked into: {error.strerror}") from error
+    except OSError:
+        pass  # it is not there
     if not folder.is_dir() and cfg.get("name") and cached.is_dir():
         folder = cached
     if not folder.is_dir() and cfg.get("name") and cfg.get("resource"):

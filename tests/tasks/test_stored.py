@@ -2,10 +2,9 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,6 @@ from eegdae.cli import main
 from eegdae.errors import EegdaeError
 from eegdae.recordings.fingerprint import Fingerprints, companions
 from eegdae.tasks.prepare import load_windows
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -136,38 +133,27 @@ def test_several_processes_build_the_same(mine, store, tmp_path):
     assert one.metadata.equals(two.metadata)
 
 
-TOGETHER = """
-import hashlib, sys, time
-from pathlib import Path
-from eegdae.tasks.prepare import load_windows
-
-here, me = Path(sys.argv[1]), sys.argv[2]
-(here / f"{me}.ready").touch()
-while len(list(here.glob("*.ready"))) < 2:
-    time.sleep(0.001)
-data = {"name": "mine", "source": "npz", "path": str(here / "mine.npz")}
-windows = load_windows(data, {"size": 1.0}, {"store": str(here / "store")})
-print(hashlib.sha256(windows.x.tobytes() + windows.metadata.to_csv().encode()).hexdigest())
-"""
+def build_when_all_are_ready(data, store, barrier, said):
+    barrier.wait(timeout=60)
+    windows, _ = load(data, store)
+    said.put(hashlib.sha256(windows.x.tobytes() + windows.metadata.to_csv().encode()).hexdigest())
 
 
-def test_processes_that_build_at_the_same_time(mine, store, tmp_path):
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+def test_processes_that_build_at_the_same_time(mine, store):
+    fork = multiprocessing.get_context("fork")
+    barrier, said = fork.Barrier(4), fork.SimpleQueue()
     started = [
-        subprocess.Popen(
-            [sys.executable, "-c", TOGETHER, str(tmp_path), str(k)],
-            env=env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for k in range(2)
+        fork.Process(target=build_when_all_are_ready, args=(mine, store, barrier, said)) for _ in range(4)
     ]
-    said = [process.communicate(timeout=120)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0]
-    windows, was_there = load(mine, store, {"size": 1.0})
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(timeout=60)
+    assert [process.exitcode for process in started] == [0] * 4
+    windows, was_there = load(mine, store)
     assert was_there
     whole = hashlib.sha256(windows.x.tobytes() + windows.metadata.to_csv().encode()).hexdigest()
-    assert said == [f"{whole}\n"] * 2
+    assert [said.get() for _ in started] == [whole] * 4
     assert len(stores(store)) == 1
 
 
