@@ -75,7 +75,7 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         If it is no such data set, holds nothing that was asked for, or a file cannot be read.
     """
     try:
-        import mne_bids  # type: ignore[import-untyped]
+        import mne_bids
     except ImportError as error:
         raise EegdaeError("data.source=bids needs mne-bids: pip install 'eegdae[bids]'") from error
 

@@ -112,7 +112,7 @@ def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
     if path.is_dir() and not path.name.lower().endswith(extensions):
         return sorted(f for f in path.iterdir() if f.name.lower().endswith(extensions) and f.name[0] != ".")
     # A file may have brackets in its name, so it is looked for as it stands first.
-    return [path] if path.exists() else sorted(Path(f) for f in glob.glob(str(path)))
+    return [path] if path.exists() or path.is_symlink() else sorted(Path(f) for f in glob.glob(str(path)))
 
 
 def fetch(cfg: Mapping[str, Any]) -> Path:

@@ -81,7 +81,7 @@ def _from_v4(value: Any) -> Any:
 
 def _read_hdf5(path: Path, names: list[str] | None) -> dict[str, Any]:
     try:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
     except ImportError as error:
         raise EegdaeError(
             f"{path}: is a MATLAB file of version 7.3, which needs h5py: pip install 'eegdae[mat]'"

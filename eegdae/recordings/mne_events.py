@@ -53,7 +53,8 @@ def annotations_of(raw: Any, events: str, *, source: str) -> list[Annotation]:
         The recording.
     events : {"trials", "instants", "all", "stim"}
         Annotations that last; those that do not (one sample at most), as one sample each; both; or the onsets
-        of the trigger channels (`mne.find_events`), one sample each, with their code as label.
+        of the trigger channels (`mne.find_events`), one sample each, with their code as label. A code that
+        stands at the very first sample is no onset: the channel may never have been 0.
     source : str
         What an error calls it.
 

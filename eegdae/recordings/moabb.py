@@ -1,7 +1,8 @@
 """Recordings of the data sets of MOABB, by the name of their class; MOABB downloads and reads them.
 
 A run becomes a recording, a trial an annotation over the interval that the data set declares. MOABB
-(``pip install 'eegdae[moabb]'``) keeps its files in the folder ``data.path`` while it is asked from here.
+(``pip install 'eegdae[moabb]'``) keeps its files in the folder ``data.path`` while it is asked from here. It
+takes triggers from `mne.find_events`, which finds none at the very first sample of a recording.
 """
 
 from __future__ import annotations
