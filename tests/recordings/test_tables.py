@@ -306,7 +306,7 @@ def test_every_configuration_holds_known_keys_only(data_config, name, tmp_path, 
 
 
 def test_skab(real):
-    got = real("skab", "skab")
+    got = real("skab", "skab", prepare=None)
     assert [r.session for r in got] == ["valve1"] * 16 + ["valve2"] * 4
     assert sorted(int(r.run) for r in got) == sorted([*range(16), *range(4)])
     assert {(r.subject, r.sfreq, r.n_chans) for r in got} == {("1", 1, 8)}
@@ -333,7 +333,7 @@ def test_skab(real):
 
 def test_skab_without_faults(real):
     path = str(Path(os.environ.get("EEGDAE_DATA_DIR", "")) / "skab/anomaly-free/anomaly-free.csv")
-    (rec,) = real("skab", "skab", path=path, label=None, labels=None)
+    (rec,) = real("skab", "skab", path=path, label=None, labels=None, prepare=None)
     assert (rec.session, rec.run, rec.annotations) == ("anomaly-free", "anomaly-free", ())
     assert rec.mask.sum() == 8 * 9405
 
