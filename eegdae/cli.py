@@ -61,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"eegdae: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("eegdae: interrupted; go on with resume=true and the same folder", file=sys.stderr)
+        again = "go on with resume=true and the same folder"
+        if args[:1] == ["data"]:
+            again = "the same command goes on"
+        print(f"eegdae: interrupted; {again}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output went away: nothing is left to tell it

@@ -42,6 +42,7 @@ _PLAIN = (
     "reference",
     "laplacian",
     "notes",
+    "image_shape",
 )
 
 

@@ -261,7 +261,7 @@ def test_a_code_larger_than_its_input_without_noise_is_warned_of_once(capsys, tm
         ),
         (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
         (["==="], "'===': is no override"),
-        (["windows=null"], "windows=null: must name a choice: events, five_seconds"),
+        (["windows=null"], "windows=null: must name a choice: default, events, five_seconds"),
         (["data=files"], "data.path"),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["--resolve"], "--resolve"),

@@ -6,18 +6,21 @@ import hashlib
 import json
 import os
 import tempfile
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 
-def companions(path: Path) -> list[Path]:
+def companions(path: Path, listed: dict[Path, list[str]] | None = None) -> list[Path]:
     """List a file, or all of a folder, and what belongs to it.
 
     Parameters
     ----------
     path : Path
         A file or a folder.
+    listed : dict or None
+        Sorted names in folders that were looked into before; it is filled in.
 
     Returns
     -------
@@ -28,9 +31,14 @@ def companions(path: Path) -> list[Path]:
     """
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())
-    stem = path.name.split(".")[0]
-    beside = (file for file in path.parent.iterdir() if file.name.startswith(stem) and file.is_file())
-    return sorted({path, *beside})
+    listed = {} if listed is None else listed
+    if path.parent not in listed:
+        listed[path.parent] = sorted(os.listdir(path.parent))
+    names, stem = listed[path.parent], path.name.split(".")[0]
+    first = bisect_left(names, stem)
+    last = next((k for k in range(first, len(names)) if not names[k].startswith(stem)), len(names))
+    beside = (path.parent / name for name in names[first:last])
+    return sorted({path, *(file for file in beside if file.is_file())})
 
 
 class Fingerprints:
@@ -63,7 +71,8 @@ class Fingerprints:
         list of (str, str)
             Path and SHA-256 of each file, once, in the order of ``paths``.
         """
-        files = dict.fromkeys(file.resolve() for path in paths for file in companions(path))
+        listed: dict[Path, list[str]] = {}
+        files = dict.fromkeys(file.resolve() for path in paths for file in companions(path, listed))
         found = [(str(file), self._one(file)) for file in files]
         self._keep()
         return found

@@ -27,6 +27,9 @@ EXTENSIONS = (".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt"
 KEYS = ("exclude", "strip", "rename", "montage", "events", "bads", "annotations")
 """Keys of a data configuration that `read_mne` takes, all but the last one `from_raw`, too."""
 
+_BLOCK_BYTES = 2**23
+"""A file is read in blocks of this size, in float64."""
+
 BADS = ("keep", "mask", "drop")
 """What ``data.bads`` may be."""
 
@@ -62,17 +65,29 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
-            raw = mne.io.read_raw(path, preload=True, verbose="error")
+            raw = mne.io.read_raw(path, preload=False, verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
+            options = _without_excluded(raw, options)
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
-        reason = " ".join(str(error).split()) or type(error).__name__
-        hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
-        raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
+        raise _unreadable(path, error) from error
     for part in raw.filenames[1:]:
         check_intact(Path(part))
     for file in annotation_files(path, options):
         annotate_from(raw, path, file)
     return [from_raw(raw, options, path)]
+
+
+def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Drop excluded channels before they are brought to the rate of others; give what is left to do."""
+    prefix = options.get("strip") or ""
+    names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
+    wanted = {str(word) for word in options.get("exclude") or ()}
+    unwanted = [name for name, words in names.items() if words & wanted]
+    if not 0 < len(unwanted) < len(names):
+        return options
+    raw.drop_channels(unwanted)
+    known = {word for name in unwanted for word in names[name]}
+    return {**options, "exclude": [word for word in options["exclude"] if str(word) not in known]}
 
 
 def annotation_files(path: Path, options: Mapping[str, Any]) -> list[Path]:
@@ -133,7 +148,7 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
     bads, events = _bads(raw, options.get("bads")), check_events(options.get("events"))
     picks, names = _channels(raw, options, path, bads if options.get("bads") == "drop" else ())
     volts = [_is_volt(raw, pick) for pick in picks]
-    data = raw.get_data(picks=picks) * np.where(volts, 1e6, 1.0)[:, None]  # (n_chans, n_times), microvolt
+    data = _signals(raw, picks, np.where(volts, 1e6, 1.0), path)
     if options.get("bads") == "mask":
         data[[raw.ch_names[pick] in bads for pick in picks]] = np.nan
     return as_recording(
@@ -146,6 +161,7 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
         mask=bad_stretches(raw, len(picks)),
         annotations=annotations_of(raw, events, source=str(path)),
         subject=_subject(raw),
+        copy=False,
     )
 
 
@@ -185,6 +201,35 @@ def _following(head: Path) -> list[Path]:
     except Exception:  # a damaged file is told when its turn comes
         return []
     return [head.parent / Path(part).name for part in raw.filenames[1:]]
+
+
+def _signals(raw: Any, picks: list[int], scale: NDArray[np.float64], path: Path) -> NDArray[np.float32]:
+    """Read a block at a time, shape (n_chans, n_times): in float64 there is never more than one."""
+    n_times = raw.n_times
+    step = n_times if _needs_whole(raw) else max(1, _BLOCK_BYTES // (8 * len(raw.ch_names)))
+    data = np.empty((len(picks), n_times), dtype=np.float32)
+    try:
+        with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+            warnings.simplefilter("ignore")
+            for start in range(0, n_times, step):
+                stop = min(start + step, n_times)
+                block = raw.get_data(picks=picks, start=start, stop=stop)
+                np.multiply(block, scale[:, None], out=data[:, start:stop], casting="same_kind")
+    except Exception as error:  # as above: what lies in a damaged file is met here
+        raise _unreadable(path, error) from error
+    return data
+
+
+def _needs_whole(raw: Any) -> bool:
+    """Whether MNE resamples channels of other rates while it reads, piece by piece."""
+    lengths = [extra.get("n_samps", ()) for extra in raw._raw_extras if isinstance(extra, dict)]
+    return any(len(set(np.asarray(one).tolist())) > 1 for one in lengths)
+
+
+def _unreadable(path: Path, error: Exception) -> EegdaeError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
+    return EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}")
 
 
 def _bads(raw: Any, word: object) -> tuple[str, ...]:

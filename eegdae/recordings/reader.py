@@ -124,7 +124,7 @@ class Reader:
         source = source_of(self.cfg)
         check_intact(path)
         for rec in source.read(path, self.cfg):
-            yield self.finished(rec, Path(rec.source) if source.folder else path)
+            yield self.finished(rec, Path(rec.source) if source.folder and path.is_dir() else path)
 
     def finished(self, recording: Recording, path: Path) -> Recording:
         """Say who and what a recording is, and prepare it.

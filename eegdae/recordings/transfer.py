@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -131,7 +132,7 @@ def _ask(url: str, part: Path, told: str) -> None:
             tqdm(
                 total=None if length is None else have + length,
                 initial=have,
-                desc=part.name[1:-5],
+                desc=unquote(url.rsplit("/", 1)[-1]),
                 unit="B",
                 unit_scale=True,
                 leave=False,

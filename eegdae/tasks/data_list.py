@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eegdae.recordings import here
+from eegdae.recordings import cache_dir, here
 
 HERE, DOWNLOAD, BY_HAND = "here", "download", "by hand"
 """What a set may be: on this machine, to be had with ``eegdae data get``, or as its ``get`` says."""
@@ -87,7 +87,9 @@ def _state(name: str, config: Mapping[str, Any]) -> tuple[str, str]:
     if place is not None:
         return HERE, str(place)
     if config.get("resource"):
-        return DOWNLOAD, f"eegdae data get {name}"
+        cached = cache_dir() / str(config.get("name"))
+        is_begun = cached.is_dir() and any(file.is_file() for file in cached.rglob("*"))
+        return DOWNLOAD, f"eegdae data get {name}{f' (a part is in {cached})' if is_begun else ''}"
     return BY_HAND, str(config.get("get") or "put it where its data.path says")
 
 

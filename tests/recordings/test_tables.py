@@ -329,6 +329,11 @@ def test_skab(real):
     assert share == pytest.approx(0.35, abs=0.01)
     named = {"valve1/2": 76, "valve1/4": 54, "valve1/7": 65, "valve2/1": 64}
     assert {key: gap for key, gap in longest.items() if gap > 2} == named
+    # as prepared, single seconds without a row lie between their neighbours, and the long gaps stay
+    for rec in real("skab", "skab"):
+        n_gap = longest[f"{rec.session}/{rec.run}"] - 1
+        assert (0 if rec.mask is None else (~rec.mask).sum()) == (8 * n_gap if n_gap > 2 else 0)
+        assert rec.notes[0].startswith("filled ")
 
 
 def test_skab_without_faults(real):

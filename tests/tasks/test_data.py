@@ -73,7 +73,9 @@ def test_what_was_downloaded_is_here_when_all_of_it_is(nowhere, capsys, whole):
     for name in ("scp1_train.ts", "scp1_test.ts")[: 1 + whole]:
         (folder / name).write_text("@data\n")
     assert main(["data", "list"]) == 0
-    assert entries(capsys.readouterr().out)["scp1"].startswith(f"scp1 {'here' if whole else 'download'} ")
+    found = entries(capsys.readouterr().out)["scp1"]
+    assert found.startswith(f"scp1 {'here' if whole else 'download'} ")
+    assert found.endswith(str(folder) if whole else f"eegdae data get scp1 (a part is in {folder})")
 
 
 def test_get_says_where_the_set_lies(capsys):
@@ -130,6 +132,13 @@ def test_a_set_to_get_by_hand_says_how(nowhere, capsys, data):
     assert error.count("\n") == 1
 
 
+def test_every_set_says_where_it_is_from():
+    for file in (conf_dir() / "data").glob("*.yaml"):
+        config = yaml.safe_load(file.read_text())
+        is_here = str(config["path"]).startswith("package:")
+        assert is_here or config["path"] == "???" or config.get("resource") or config.get("get"), file.stem
+
+
 @pytest.fixture
 def site(tmp_path):
     served = Site(tmp_path / "site")
@@ -150,3 +159,12 @@ def test_get_takes_keys(nowhere, site, capsys):
     said = capsys.readouterr().out
     assert said.splitlines()[-1] == str(cache_dir() / "chb_mit/chb01/chb01_01.edf")
     assert "chb02" not in said
+
+
+def test_an_interrupted_get_says_how_to_go_on(nowhere, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eegdae.tasks.data.get", interrupted)
+    assert main(["data", "get", "eegmat"]) == 130
+    assert capsys.readouterr().err == "eegdae: interrupted; the same command goes on\n"
