@@ -15,9 +15,11 @@ from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.features import View, compute_views
-from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, ViewStacks, stack_from_config
+from eegdae.models import CodeClassifier, ViewStacks
+from eegdae.ocular import OcularFilter
+from eegdae.part_states import alignment_from, head_from, head_state, stack_from, stack_state
 from eegdae.recentring import Recentring
-from eegdae.recordings.recording import reference_name
+from eegdae.recordings.recording import image_words, reference_name
 from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
 from eegdae.windows import Windows
@@ -53,6 +55,10 @@ class CodeModel:
         By view, of those views that have one.
     reference, laplacian : str, tuple of str or None, bool
         What the signals must be referred to, as in `Windows`.
+    image_shape : (int, int) or None
+        Height and width that images must have; None = windows must be signals.
+    ocular : OcularFilter or None
+        What ocular artefacts are corrected by, before all else; views may then be of fewer channels.
     """
 
     views: tuple[View, ...]
@@ -69,11 +75,18 @@ class CodeModel:
     projections: Mapping[str, TangentSpace] = field(default_factory=dict, kw_only=True)
     reference: str | tuple[str, ...] | None = field(default=None, kw_only=True)
     laplacian: bool = field(default=False, kw_only=True)
+    image_shape: tuple[int, int] | None = field(default=None, kw_only=True)
+    ocular: OcularFilter | None = field(default=None, kw_only=True)
 
     @property
     def n_codes(self) -> int:
         """Width of the code, all views side by side or fused."""
         return self.stacks.n_codes
+
+    @property
+    def n_chans(self) -> int:
+        """Channels that views are of: all, or those that the correction of ocular artefacts left."""
+        return len(self.ocular.keep) if self.ocular else len(self.ch_names)
 
     def transform(self, windows: Windows) -> NDArray[np.float32]:
         """Codes of windows.
@@ -111,9 +124,10 @@ class CodeModel:
         dict of str to ndarray
             By view: (n_windows, n_chans, n_times) for raw windows, else (n_windows, n_features) as
             `View.features` gives them; of covariances in float64. Where signals are re-centred, raw windows
-            are brought back to their unit; other features are those of the re-centred signals.
+            are brought back to their unit; other features are those of the re-centred signals. Ocular
+            artefacts stay corrected.
         """
-        windows = self.fit_channels(windows)
+        windows = self.corrected(windows)
         recentring = Recentring.fit(windows, self.alignment)
         windows, groups = recentring.transform(windows), self.alignment.groups(windows.metadata)
         back = self.reconstruct_features(
@@ -187,12 +201,33 @@ class CodeModel:
 
     def scaled(self, windows: Windows) -> dict[str, Tensor]:
         """Aligned and scaled features by view, what the stacks take."""
-        windows = self.fit_channels(windows)
+        windows = self.corrected(windows)
         windows = Recentring.fit(windows, self.alignment).transform(windows)
         groups, observed = self.alignment.groups(windows.metadata), observed_features(windows)
         return {
             view.name: self._input(view, view.features(windows), groups, observed)[0] for view in self.views
         }
+
+    def corrected(self, windows: Windows) -> Windows:
+        """Bring windows into the model's order of channels and correct their ocular artefacts.
+
+        Parameters
+        ----------
+        windows : Windows
+            As for `transform`.
+
+        Returns
+        -------
+        Windows
+            Of the channels that views are of, not yet aligned.
+
+        Raises
+        ------
+        EegdaeError
+            As for `transform`.
+        """
+        windows = self.fit_channels(windows)
+        return self.ocular.transform(windows) if self.ocular else windows
 
     def _input(
         self, view: View, x: Tensor, groups: NDArray[Any], observed: Tensor | None
@@ -205,7 +240,7 @@ class CodeModel:
             groups,
             self.alignment.kind,
             n_windows=self.alignment.n_windows,
-            n_groups=view.n_groups(len(self.ch_names)),
+            n_groups=view.n_groups(self.n_chans),
             observed=observed,
         )
         x = alignment.transform(x, groups, observed)
@@ -217,8 +252,12 @@ class CodeModel:
         Raises
         ------
         EegdaeError
-            Names the channels, rate, unit, reference or length that differ.
+            Names the channels, rate, unit, reference, length or size that differ.
         """
+        if windows.image_shape != self.image_shape:
+            theirs, ours = image_words(windows.image_shape), image_words(self.image_shape)
+            mend = f"; set data.size=[{', '.join(map(str, self.image_shape))}]" if self.image_shape else ""
+            raise EegdaeError(f"data: holds {theirs}, the run was trained on {ours}{mend}")
         missing = [name for name in self.ch_names if name not in windows.ch_names]
         extra = [name for name in windows.ch_names if name not in self.ch_names]
         if missing or extra:
@@ -275,8 +314,8 @@ class CodeModel:
             ],
             "projections": {name: p.state() for name, p in self.projections.items()},
             "scalers": {name: {"center": s.center, "scale": s.scale} for name, s in self.scalers.items()},
-            "stacks": {name: _stack_state(stack) for name, stack in self.stacks.items()},
-            "joint": _stack_state(self.stacks.joint) if self.stacks.joint else None,
+            "stacks": {name: stack_state(stack) for name, stack in self.stacks.items()},
+            "joint": stack_state(self.stacks.joint) if self.stacks.joint else None,
             "sfreq": self.sfreq,
             "n_times": self.n_times,
             "ch_names": list(self.ch_names),
@@ -284,9 +323,11 @@ class CodeModel:
             "classes": list(self.classes),
             "reference": list(self.reference) if isinstance(self.reference, tuple) else self.reference,
             "laplacian": self.laplacian,
+            "image_shape": list(self.image_shape) if self.image_shape else None,
             "alignment": asdict(self.alignment),
             "corruption": self.corruption,
-            "head": _head_state(self.head),
+            "head": head_state(self.head),
+            **({"ocular": self.ocular.state()} if self.ocular else {}),
         }
 
     @classmethod
@@ -308,7 +349,7 @@ class CodeModel:
             )
             for v in state["views"]
         )
-        stacks = {name: _stack_from(part) for name, part in state["stacks"].items()}
+        stacks = {name: stack_from(part) for name, part in state["stacks"].items()}
         joint = state.get("joint")  # older runs have none
         names = {view.name for view in views}
         projected = {view.name for view in views if view.is_tangent}
@@ -323,18 +364,20 @@ class CodeModel:
         return cls(
             reference=tuple(reference) if isinstance(reference, list) else reference,
             laplacian=bool(state.get("laplacian", False)),
+            image_shape=tuple(state["image_shape"]) if state.get("image_shape") else None,
             views=views,
             scalers={name: Scaler(s["center"], s["scale"]) for name, s in state["scalers"].items()},
-            stacks=ViewStacks(stacks, _stack_from(joint) if joint else None),
+            stacks=ViewStacks(stacks, stack_from(joint) if joint else None),
             sfreq=float(state["sfreq"]),
             n_times=int(state["n_times"]),
             ch_names=tuple(state["ch_names"]),
             units=tuple(state["units"]),
             classes=tuple(state["classes"]),
-            alignment=_alignment_from(state["alignment"]),
+            alignment=alignment_from(state["alignment"]),
             corruption=state["corruption"],
             projections={name: TangentSpace.from_state(p) for name, p in projections.items()},
-            head=_head_from(state["head"]),
+            head=head_from(state["head"]),
+            ocular=OcularFilter.from_state(state["ocular"]) if state.get("ocular") else None,
         )
 
 
@@ -350,40 +393,3 @@ def head_proba(head: LogisticHead | CodeClassifier, codes: NDArray[np.float32]) 
 def observed_features(windows: Windows) -> Tensor | None:
     """Mask of the raw view's features, shape (n_windows, n_features); None where all was observed."""
     return None if windows.mask is None else torch.from_numpy(np.ascontiguousarray(windows.mask)).flatten(1)
-
-
-def _alignment_from(state: Mapping[str, Any] | str) -> AlignmentSpec:
-    # older runs name the kind alone
-    return AlignmentSpec(state) if isinstance(state, str) else AlignmentSpec(**state)
-
-
-def _stack_state(stack: StackedAutoencoder) -> dict[str, Any]:
-    return {"config": stack.config, "state": dict(stack.state_dict())}
-
-
-def _stack_from(state: Mapping[str, Any]) -> StackedAutoencoder:
-    stack = stack_from_config(state["config"])
-    stack.load_state_dict(state["state"])
-    return stack.requires_grad_(False).eval()
-
-
-def _head_state(head: LogisticHead | CodeClassifier | None) -> dict[str, Any] | None:
-    if head is None:
-        return None
-    if isinstance(head, LogisticHead):
-        return {"kind": "logistic", **{name: torch.from_numpy(v) for name, v in head.state().items()}}
-    widths = [linear.out_features for linear in head.head]
-    n_codes = len(head.code_mean)
-    return {"kind": "mlp", "n_codes": n_codes, "widths": widths, "state": dict(head.state_dict())}
-
-
-def _head_from(state: Mapping[str, Any] | None) -> LogisticHead | CodeClassifier | None:
-    if state is None:
-        return None
-    if state["kind"] == "logistic":
-        return LogisticHead.from_state(state)
-    widths = state["widths"]
-    width = widths[0] if len(widths) > 1 else 0
-    head = CodeClassifier({"x": PassThrough(state["n_codes"])}, n_outputs=widths[-1], width=width)
-    head.load_state_dict(state["state"])
-    return head.requires_grad_(False).eval()

@@ -54,8 +54,8 @@ class Cutting:
 
     Parameters
     ----------
-    size : float
-        Length of a window in seconds.
+    size : float or None
+        Length of a window in seconds; None only for images, whose windows are whole images.
     stride : float or None
         From one window's start to the next one's in seconds; None = ``size``, no overlap.
     tmin : float or None
@@ -75,7 +75,7 @@ class Cutting:
         If a number is none or makes no sense: names the key.
     """
 
-    size: float
+    size: float | None
     stride: float | None = None
     tmin: float | None = None
     max_missing: float = 0.0
@@ -86,11 +86,11 @@ class Cutting:
     def __post_init__(self) -> None:
         for key in ("size", "stride", "tmin"):
             value = getattr(self, key)
-            if value is None and key != "size":
+            if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
                 raise EegdaeError(f"windows.{key}={value!r}: a number of seconds is needed")
-        if self.tmin is not None and self.stride not in (None, self.size):
+        if self.tmin is not None and self.stride is not None and self.stride != self.size:
             raise EegdaeError(
                 f"windows.stride={self.stride:g}: with windows.tmin={self.tmin:g} an event has one window; "
                 "set windows.stride=null, or windows.tmin=null for windows that fill the trials"
@@ -129,6 +129,10 @@ class Cutting:
         EegdaeError
             If a window has fewer than 2 samples, or the stride less than 1.
         """
+        if self.size is None:
+            raise EegdaeError(
+                f"windows.size={self.size}: a number of seconds is needed; only images need none"
+            )
         stride = self.size if self.stride is None else self.stride
         for key, seconds, least in (("size", self.size, 2), ("stride", stride, 1)):
             if math.floor(seconds * sfreq + 0.5) < least:
@@ -140,13 +144,50 @@ class Cutting:
         n_times, n_step = math.floor(self.size * sfreq + 0.5), round(stride * sfreq, 6)
         return (n_times - 1 if stride >= self.size and n_times > math.floor(n_step) else n_times), n_step
 
+    def pixels(self, recording: Recording) -> tuple[int, float]:
+        """Give the length of a window of images and the stride: that of an image, in pixels.
+
+        Parameters
+        ----------
+        recording : Recording
+            Of images.
+
+        Returns
+        -------
+        n_times, n_step : int, float
+            As `samples` gives them.
+
+        Raises
+        ------
+        EegdaeError
+            If another size, or windows around events, are asked for, or a trial does not begin with an image.
+        """
+        height, width = recording.image_shape or (0, 0)
+        n_pixels = height * width
+        if self.size is not None and round(self.size * recording.sfreq, 6) != n_pixels:
+            raise EegdaeError(
+                f"windows.size={self.size:g}: a window of images is one image, here of {height} x {width} "
+                f"pixels ({recording.source}); set windows.size=null, or {n_pixels / recording.sfreq:g}"
+            )
+        if self.tmin is not None:
+            raise EegdaeError(
+                f"windows.tmin={self.tmin:g}: images have no events in time; set windows.tmin=null"
+            )
+        for a in recording.annotations:
+            if a.start % n_pixels:
+                raise EegdaeError(
+                    f"{recording.source}: trial {a.label!r} begins at pixel {a.start}, inside an image of "
+                    f"{height} x {width} pixels"
+                )
+        return n_pixels, float(n_pixels)
+
 
 def plan(recording: Recording, cutting: Cutting) -> Plan:
     """Find where a recording's windows lie.
 
-    Without ``tmin``, windows lie inside its annotations, side by side or ``stride`` apart, and never across
-    one; a recording without annotations is cut as a whole, unlabelled. With it, each annotation has one
-    window, which begins ``tmin`` after its start.
+    Images are windows as they are. Else, without ``tmin``, windows lie inside its annotations, side by side
+    or ``stride`` apart, and never across one; a recording without annotations is cut as a whole, unlabelled.
+    With it, each annotation has one window, which begins ``tmin`` after its start.
 
     Parameters
     ----------
@@ -167,7 +208,8 @@ def plan(recording: Recording, cutting: Cutting) -> Plan:
     EegdaeError
         If all trials are shorter than a window, there is no event, or a unit has no limit.
     """
-    n_times, n_step = cutting.samples(recording.sfreq)
+    is_images = recording.image_shape is not None
+    n_times, n_step = cutting.pixels(recording) if is_images else cutting.samples(recording.sfreq)
     dropped: Counter[str] = Counter()
     trials = _trials(recording, cutting)
     number, starts = _starts(recording, cutting, n_times, n_step, dropped)
@@ -228,7 +270,8 @@ def _starts(
         if not trials:
             raise EegdaeError(
                 f"{recording.source}: has no event to lock windows to (windows.tmin={cutting.tmin:g}); set "
-                "windows.tmin=null to cut it as a whole"
+                "data.events=all where it may be of another kind (trials, instants), or windows.tmin=null to "
+                "cut it as a whole"
             )
         shift = math.floor(cutting.tmin * recording.sfreq + 0.5)
         starts = np.array([t.start + shift for t in trials], dtype=np.int64)

@@ -163,7 +163,14 @@ class View:
         """Blocks of features that share one scale: the channels of raw windows; None = each its own."""
         return n_chans if self.is_raw else None
 
-    def layout(self, x: Tensor, *, n_chans: int, sfreq: float | None = None) -> Layout:
+    def layout(
+        self,
+        x: Tensor,
+        *,
+        n_chans: int,
+        sfreq: float | None = None,
+        image_shape: tuple[int, int] | None = None,
+    ) -> Layout:
         """What a stack may know of its input.
 
         Parameters
@@ -174,12 +181,16 @@ class View:
             Channels of the windows.
         sfreq : float or None
             Their sampling rate in hertz.
+        image_shape : (int, int) or None
+            Height and width where they are images.
 
         Returns
         -------
         Layout
             Of a row of ``x``; tangent vectors belong to no channels.
         """
+        if self.is_raw and image_shape is not None:
+            return Layout("images", (n_chans, *image_shape))
         if self.is_raw:
             return Layout("signals", (n_chans, x.shape[1] // n_chans), sfreq)
         if self.is_tangent:
@@ -203,11 +214,16 @@ class View:
         Raises
         ------
         EegdaeError
-            If a band or an option does not fit the windows; samples are missing and it is not ``raw``; it is
-            of pairs and a channel was interpolated.
+            If a band or an option does not fit the windows; samples are missing, or they are images, and it
+            is not ``raw``; it is of pairs and a channel was interpolated.
         """
         if self.is_raw:
             return torch.from_numpy(np.ascontiguousarray(windows.x)).flatten(1)
+        if windows.image_shape is not None:
+            raise EegdaeError(
+                f"features.{self.name}: {self.measure} is of signals in time, and these are images, without "
+                "bands and connectivity; use features=[raw]"
+            )
         if windows.mask is not None:
             raise EegdaeError(
                 f"windows.max_missing: view {self.name!r} needs windows without missing samples; set it to 0"
@@ -283,7 +299,14 @@ class View:
         return unvectorize(features.numpy(), self.measure, n_bands=len(self.entries), n_chans=n_chans)
 
     def feature_names(self, windows: Windows) -> list[str]:
-        """Name of each feature: ``plv|alpha|O1-O2``; ``raw|O1|17`` is sample 17 of channel O1."""
+        """Name of each feature: ``plv|alpha|O1-O2``; ``raw|O1|17`` is sample 17 of channel O1.
+
+        Of images ``raw|red|3,5`` is the pixel in row 3 and column 5.
+        """
+        if self.is_raw and windows.image_shape is not None:
+            height, width = windows.image_shape
+            pixels = [f"{row},{column}" for row in range(height) for column in range(width)]
+            return [f"raw|{colour}|{pixel}" for colour in windows.ch_names for pixel in pixels]
         if self.is_raw:
             return [f"raw|{ch}|{t}" for ch in windows.ch_names for t in range(windows.n_times)]
         return feature_names(self.matrix_measure, band_names=self.entries, ch_names=windows.ch_names)

@@ -22,6 +22,11 @@ def _generator(*key: object) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
+def library_seed(*key: int | str) -> int:
+    """Make a seed for a library that draws by itself: a whole number in [0, 2^31), a function of the key."""
+    return _generator(*key).initial_seed() % 2**31
+
+
 class Stream:
     """The draws of one key; each purpose (corruption, order, init, ...) has numbers of its own.
 

@@ -56,6 +56,9 @@ class Windows:
         Whether the signals are surface Laplacians.
     notes : tuple of str
         What preparation found, one entry a recording where it found something: ``"SOURCE: NOTE; NOTE"``.
+    image_shape : (int, int) or None
+        Height and width, where a window is an image: samples are its pixels, row by row, channels its
+        colours.
     """
 
     x: NDArray[np.float32]
@@ -71,6 +74,7 @@ class Windows:
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
     notes: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -94,7 +98,7 @@ class Windows:
 def make_windows(
     recordings: Sequence[Recording],
     *,
-    size: float,
+    size: float | None = None,
     stride: float | None = None,
     tmin: float | None = None,
     classes: Sequence[str] | None = None,
@@ -112,7 +116,8 @@ def make_windows(
     recordings : sequence of Recording
         With the same rate, units and reference and, unless `channels` says otherwise, channels.
     size, stride, tmin, max_missing, reject, flat, reject_labels
-        Where windows lie, in seconds, and which are left out: see `eegdae.cutting.Cutting`.
+        Where windows lie, in seconds, and which are left out: see `eegdae.cutting.Cutting`. Images need no
+        ``size``: each is a window.
     classes : sequence of str or None
         The labels in the order of ``target``; None = all labels, sorted.
     bad_channels : {"refuse", "drop"}
@@ -267,6 +272,7 @@ class About:
             reference=first.reference,
             laplacian=first.laplacian,
             notes=tuple(self._notes),
+            image_shape=first.image_shape,
         )
 
 

@@ -39,6 +39,7 @@ def test_every_choice_becomes_settings(group, choice):
     needed += ["data.layout=channels_times"] if choice in ("mat_files", "npy_files") else []
     needed += ["data.path=folder", "data.dataset=Zhou2016"] if choice == "moabb_sets" else []
     needed += ["corruption.path=mine.npz"] if choice == "artefacts" else []
+    needed += ["ocular.channels=[Fp1,Fp2]"] if group == "ocular" and choice != "none" else []
     if group == "data":
         needed.append("features=[raw]")  # files leave the bands to the user
     config = compose("train", f"{group}={value}", *needed)

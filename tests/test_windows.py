@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Annotation, as_recording, load_recordings
@@ -265,9 +266,16 @@ def test_references_are_recorded_and_must_agree():
 
 @pytest.mark.parametrize("path", sorted((CONF / "windows").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_windows_configuration_cuts(path):
-    options = yaml.safe_load(path.read_text())
+    whole = OmegaConf.create({"windows": OmegaConf.load(path)})
+    options = OmegaConf.to_container(whole, resolve=True)["windows"]
     assert f"windows={path.stem}" in path.read_text()
     assert len(make_windows([events((10, 60, "a"))], **options)) >= 1
+
+
+def test_default_windows_are_what_the_set_says():
+    whole = {"windows": OmegaConf.load(CONF / "windows/default.yaml"), "data": {"windows": {"size": 4.0}}}
+    asked = OmegaConf.to_container(OmegaConf.create(whole), resolve=True)["windows"]
+    assert (asked["size"], asked["stride"], asked["max_missing"]) == (4.0, None, 0.0)
 
 
 def test_watch_in_two_second_windows():

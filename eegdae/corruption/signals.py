@@ -39,6 +39,8 @@ class _OfSignals(Corruption):
 
     def unusable(self, layout: Layout | None) -> str:
         """Say what rows of a layout lack: they must be raw windows of two samples or more."""
+        if layout is not None and layout.kind == "images":
+            return "are images, not signals in time"
         if layout is None or layout.kind != "signals" or layout.shape[1] < 2:
             return "are no raw windows"
         if self.needs_rate and layout.sfreq is None:

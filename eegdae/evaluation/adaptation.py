@@ -55,7 +55,7 @@ def adapt_fold(
     corruption, corruptions = corruption_of(data, fold.train, recipe), {}
     for view in recipe.views:
         x = train[view.name]
-        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
+        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape)
         corruptions[view.name] = corruption.for_layout(layout).fitted(
             x, data.observed_of(view, fold.train), layout=layout
         )
@@ -122,7 +122,12 @@ def adapt(
         own = corruption.for_rows(early, torch.zeros_like(early))
         fitted = {}
         for view in model.views:
-            layout = view.layout(views[view.name], n_chans=windows.n_chans, sfreq=windows.sfreq)
+            layout = view.layout(
+                views[view.name],
+                n_chans=model.n_chans,
+                sfreq=windows.sfreq,
+                image_shape=windows.image_shape,
+            )
             seen_early = observed[view.name][early] if view.name in observed else None
             fitted[view.name] = own.for_layout(layout).fitted(
                 views[view.name][early], seen_early, layout=layout

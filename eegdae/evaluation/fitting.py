@@ -120,7 +120,7 @@ def fit_models(
         x = _scaled(features[view.name], at, None, None, memory_gb)
         observed = data.observed_of(view, rows)
         scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
-        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
+        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape)
         spec = FitSpec(
             x=_scaled(features[view.name], at, scalers[view.name], observed, memory_gb),
             rows=at,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eegdae.coder import head_proba
 from eegdae.evaluation.adaptation import adapt_fold
+from eegdae.evaluation.cleaning import cleaned
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models
 from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
@@ -21,6 +22,7 @@ from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstruct
 from eegdae.evaluation.representations import encode, represent
 from eegdae.evaluation.splits import Fold, inner_folds
 from eegdae.models import CodeClassifier, PassThrough, ViewStacks
+from eegdae.ocular import OcularFilter
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
     CheckpointStore,
@@ -34,7 +36,8 @@ class Verdict:
     """What one fold found on its test rows.
 
     Codes, class probabilities by representation, the penalty ``C`` of each logistic head, reconstructions by
-    view, the loss of every epoch, what was projected on, by view, and who is in the committee.
+    view, the loss of every epoch, what was projected on, by view, who is in the committee, and what the
+    signals were corrected by.
     """
 
     codes: NDArray[np.float32]
@@ -44,6 +47,7 @@ class Verdict:
     history: list[dict[str, Any]]
     projections: Mapping[str, TangentSpace]
     committee: Committee | None = None
+    ocular: OcularFilter | None = None
 
 
 def fit_head(
@@ -133,6 +137,7 @@ def judge_fold(
         return _unjudged(data, fold, number, recipe, checkpoints)
     # what cannot be a committee is told before hours of training, not after them
     people = committee_people(data, fold.train, fold=number) if recipe.committee else {}
+    data, ocular = cleaned(data, fold.train, recipe, fold=number)
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     represented = represent(data, fold, train, test, fitted.stacks, recipe)
@@ -172,7 +177,7 @@ def judge_fold(
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
-    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee)
+    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee, ocular)
 
 
 def _unjudged(
@@ -223,7 +228,9 @@ def reconstruct(
             key=(recipe.seed, fold, view.name),
             observed_train=data.observed_of(view, train),
             observed=data.observed_of(view, test),
-            layout=view.layout(scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq),
+            layout=view.layout(
+                scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
+            ),
         )
         for view in recipe.views
     }
@@ -253,7 +260,9 @@ def _finetune_spec(
         corruption=corruption_of(data, rows, recipe),
         level=how.level,
         layouts={
-            view.name: view.layout(views[view.name], n_chans=data.n_chans, sfreq=data.sfreq)
+            view.name: view.layout(
+                views[view.name], n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
+            )
             for view in recipe.views
         },
         objective=recipe.objective,

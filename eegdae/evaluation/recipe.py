@@ -14,7 +14,9 @@ from torch import Tensor
 from eegdae.alignment import AlignmentSpec
 from eegdae.corruption import Corruption, LevelSchedule
 from eegdae.features import View
+from eegdae.ocular import OcularSpec
 from eegdae.training import AdaptationSpec, Objective, Optimizer, Schedule
+from eegdae.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class Recipe:
         Also judge this many dimensions of a locality-preserving projection of the codes; None = none.
     joint_layer : int or None
         Width of a layer over the codes of all views; None = these stand side by side.
+    ocular : OcularSpec or None
+        How ocular artefacts are corrected inside the fold, before any view is computed; None: not at all.
     """
 
     views: tuple[View, ...]
@@ -144,6 +148,7 @@ class Recipe:
     level_schedule: LevelSchedule = field(default_factory=LevelSchedule)
     committee: CommitteeSpec | None = None
     lpp: int | None = None
+    ocular: OcularSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +158,7 @@ class Data:
     Parameters
     ----------
     features : mapping of str to Tensor, shape (n_rows, n_features of the view)
-        By view, as `compute_views` gives them: nothing fitted, no feature aligned.
+        By view, as `compute_views` gives them: nothing fitted, no feature aligned. Empty with ``recorded``.
     target : ndarray of int, shape (n_rows,)
         Class numbers, -1 = none.
     n_classes, n_chans : int
@@ -169,6 +174,11 @@ class Data:
         Further representations to judge as they are, standardised like all others.
     ch_names : tuple of str
         Of the channels; needed only where these weigh by name.
+    image_shape : (int, int) or None
+        Height and width where the raw view is of images.
+    recorded : Windows or None
+        Signals as they were recorded, with the ocular channels, where each fold corrects them and computes
+        the views anew (`eegdae.evaluation.cleaning`); None = the features are the same in every fold.
     """
 
     features: Mapping[str, Tensor]
@@ -180,6 +190,8 @@ class Data:
     sfreq: float | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     ch_names: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+    recorded: Windows | None = None
 
     def recordings(self, rows: NDArray[np.int64]) -> Tensor:
         """Number of the recording that each of some rows is of: int64, shape (n_rows,)."""

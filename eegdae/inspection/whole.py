@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from eegdae.inspection.duplicates import duplicate_findings, find_pairs
 from eegdae.inspection.facts import Example, example_of, facts_of
 from eegdae.inspection.findings import Finding, collate, in_order, short_names, some_of
+from eegdae.inspection.images import ImageInspection, check_images
 from eegdae.inspection.labels import Trial, label_findings
 from eegdae.inspection.rank import rank_findings
 from eegdae.inspection.signals import KINDS
@@ -49,7 +51,7 @@ class Inspection:
 
 def check_recordings(
     recordings: Iterable[Recording], options: Mapping[str, Any] | None = None
-) -> Inspection | None:
+) -> Inspection | ImageInspection | None:
     """Tell what a careful colleague would tell you about recordings before you train on them.
 
     Recordings are taken one at a time and let go: of an iterator, the one before is the last in memory.
@@ -63,13 +65,15 @@ def check_recordings(
 
     Returns
     -------
-    Inspection or None
+    Inspection, ImageInspection or None
         None where there are no recordings.
     """
     return check_pairs((recording, options) for recording in recordings)
 
 
-def check_pairs(pairs: Iterable[tuple[Recording, Mapping[str, Any] | None]]) -> Inspection | None:
+def check_pairs(
+    pairs: Iterable[tuple[Recording, Mapping[str, Any] | None]],
+) -> Inspection | ImageInspection | None:
     """Do the work of `check_recordings` where recordings are prepared in several ways.
 
     Parameters
@@ -79,16 +83,21 @@ def check_pairs(pairs: Iterable[tuple[Recording, Mapping[str, Any] | None]]) -> 
 
     Returns
     -------
-    Inspection or None
-        None where there are no recordings.
+    Inspection, ImageInspection or None
+        None where there are no recordings; of images where the first recording is of these.
     """
+    pairs = iter(pairs)
+    first = next(pairs, None)
+    if first is None:
+        return None
+    if first[0].image_shape is not None:
+        return check_images(chain([first], pairs))
     summaries: list[Summary] = []
     example: Example | None = None
-    for recording, options in pairs:
+    for recording, options in chain([first], pairs):
         example = example or example_of(recording)
         summaries.append(summarise(recording, options))
-    if example is None:
-        return None
+    assert example is not None
     names = short_names([summary.source for summary in summaries])
     trials = [
         Trial(a.label, k, s.subject, s.session, s.run, a.start, a.stop, (a.stop - a.start) / s.sfreq)

@@ -54,7 +54,7 @@ def labelled(rec: Recording, labels: Mapping[str, Any] | None) -> Recording:
     Parameters
     ----------
     rec : Recording
-        With what its file and its name say.
+        With what its file and its name say. Of images each keeps its own annotation.
     labels : mapping or None
         Of `check_labels`: None = as it is; ``from`` a name: one annotation over the whole; ``from:
         annotation``: its own. ``map`` gives new names and keeps only the annotations that it names.
@@ -91,4 +91,7 @@ def labelled(rec: Recording, labels: Mapping[str, Any] | None) -> Recording:
     if named and value not in named:
         hint = did_you_mean(value, named)
         raise EegdaeError(f"{rec.source}: {labels['from']} {value!r} is not in data.labels.map; {hint}")
-    return replace(rec, annotations=(Annotation(0, rec.n_times, named.get(value, value)),))
+    label = named.get(value, value)
+    if rec.n_images > 1:
+        return replace(rec, annotations=tuple(replace(a, label=label) for a in rec.annotations))
+    return replace(rec, annotations=(Annotation(0, rec.n_times, label),))

@@ -15,6 +15,8 @@ from eegdae.recordings.reader import Reader, check_interpolated
 from eegdae.recordings.recording import Recording
 from eegdae.recordings.sources import SOURCES, kind_of
 
+_ANY_ENDING = tuple(ending for source in SOURCES.values() for ending in source.extensions)
+
 
 def load_recordings(cfg: Mapping[str, Any]) -> list[Recording]:
     """Read every recording that a data configuration names.
@@ -128,6 +130,30 @@ def _of_raws(raws: Sequence[Any], options: Mapping[str, Any]) -> list[Recording]
     return recordings
 
 
+def holds_images(folder: Path) -> bool:
+    """Tell whether a folder is one of images: it, or a folder in it, holds pictures and no other recordings.
+
+    Parameters
+    ----------
+    folder : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        False where there is no such folder; tables beside pictures are no recordings.
+    """
+    try:
+        inside = list(folder.expanduser().iterdir())
+        inside += [file for item in inside if item.is_dir() for file in item.iterdir()]
+    except OSError:
+        return False
+    kinds = {
+        kind_of(file) for file in inside if file.name[0] != "." and file.name.lower().endswith(_ANY_ENDING)
+    }
+    return "images" in kinds and kinds <= {"images", "table"}
+
+
 def as_config(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **options: Any
 ) -> dict[str, Any]:
@@ -154,6 +180,8 @@ def as_config(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if "source" not in options and paths and all(is_bids(Path(item)) for item in paths):
         options = {"source": "bids", **options}
+    if "source" not in options and paths and all(holds_images(Path(item)) for item in paths):
+        options = {"source": "images", **options}
     if "source" in options:
         return {**options, "path": paths}
     endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))

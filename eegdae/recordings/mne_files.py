@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.beside import annotate_from, beside
 from eegdae.recordings.intact import check_intact
-from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events
+from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events, left_out
 from eegdae.recordings.montages import standard_positions
 from eegdae.recordings.recording import Recording, as_recording
 
@@ -26,6 +27,9 @@ EXTENSIONS = (".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt"
 
 KEYS = ("exclude", "strip", "rename", "montage", "events", "bads", "annotations")
 """Keys of a data configuration that `read_mne` takes, all but the last one `from_raw`, too."""
+
+_BLOCK_BYTES = 2**23
+"""A file is read in blocks of this size, in float64."""
 
 BADS = ("keep", "mask", "drop")
 """What ``data.bads`` may be."""
@@ -36,7 +40,9 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
 
     Tested with files that other libraries wrote: EDF, BDF, BrainVision, EEGLAB and FIF (in parts, too).
     GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here. Of
-    two channels of one name MNE makes NAME-0 and NAME-1.
+    two channels of one name MNE makes NAME-0 and NAME-1. Channels of an EDF, BDF or GDF file that are slower
+    than its fastest one MNE brings to the rate of that, and events outside the recording it leaves out;
+    ``notes`` names and counts them.
 
     Parameters
     ----------
@@ -60,25 +66,23 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     import mne
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
-            raw = mne.io.read_raw(path, preload=False, verbose="error")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")  # of damaged headers; what counts is checked below
+            raw = mne.io.read_raw(path, preload=False, verbose="warning")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
             options = _without_excluded(raw, options)
-            raw.load_data(verbose="error")
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
-        reason = " ".join(str(error).split()) or type(error).__name__
-        hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
-        raise EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}") from error
+        raise _unreadable(path, error) from error
     for part in raw.filenames[1:]:
         check_intact(Path(part))
     for file in annotation_files(path, options):
         annotate_from(raw, path, file)
-    return [from_raw(raw, options, path)]
+    recording = from_raw(raw, options, path)
+    return [replace(recording, notes=(*recording.notes, *left_out(caught)))]
 
 
 def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Drop excluded channels before they are read and brought to another rate; give what is left to do."""
+    """Drop excluded channels before they are brought to the rate of others; give what is left to do."""
     prefix = options.get("strip") or ""
     names = {name: {name, name.removeprefix(prefix)} for name in raw.ch_names}
     wanted = {str(word) for word in options.get("exclude") or ()}
@@ -148,10 +152,10 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
     bads, events = _bads(raw, options.get("bads")), check_events(options.get("events"))
     picks, names = _channels(raw, options, path, bads if options.get("bads") == "drop" else ())
     volts = [_is_volt(raw, pick) for pick in picks]
-    data = raw.get_data(picks=picks) * np.where(volts, 1e6, 1.0)[:, None]  # (n_chans, n_times), microvolt
+    data = _signals(raw, picks, np.where(volts, 1e6, 1.0), path)
     if options.get("bads") == "mask":
         data[[raw.ch_names[pick] in bads for pick in picks]] = np.nan
-    return as_recording(
+    recording = as_recording(
         data,
         sfreq=float(raw.info["sfreq"]),
         ch_names=names,
@@ -161,7 +165,9 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
         mask=bad_stretches(raw, len(picks)),
         annotations=annotations_of(raw, events, source=str(path)),
         subject=_subject(raw),
+        copy=False,
     )
+    return replace(recording, notes=_slower(raw, picks, names))
 
 
 def first_parts(paths: Sequence[Path]) -> list[Path]:
@@ -202,10 +208,56 @@ def _following(head: Path) -> list[Path]:
     return [head.parent / Path(part).name for part in raw.filenames[1:]]
 
 
+def _signals(raw: Any, picks: list[int], scale: NDArray[np.float64], path: Path) -> NDArray[np.float32]:
+    """Read a block at a time, shape (n_chans, n_times): in float64 there is never more than one."""
+    n_times = raw.n_times
+    step = n_times if _needs_whole(raw) else max(1, _BLOCK_BYTES // (8 * len(raw.ch_names)))
+    data = np.empty((len(picks), n_times), dtype=np.float32)
+    try:
+        with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+            warnings.simplefilter("ignore")
+            for start in range(0, n_times, step):
+                stop = min(start + step, n_times)
+                block = raw.get_data(picks=picks, start=start, stop=stop)
+                np.multiply(block, scale[:, None], out=data[:, start:stop], casting="same_kind")
+    except Exception as error:  # as above: what lies in a damaged file is met here
+        raise _unreadable(path, error) from error
+    return data
+
+
+def _needs_whole(raw: Any) -> bool:
+    """Whether MNE resamples channels of other rates while it reads, piece by piece."""
+    lengths = [extra.get("n_samps", ()) for extra in raw._raw_extras if isinstance(extra, dict)]
+    return any(len(set(np.asarray(one).tolist())) > 1 for one in lengths)
+
+
+def _unreadable(path: Path, error: Exception) -> EegdaeError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
+    return EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}")
+
+
 def _bads(raw: Any, word: object) -> tuple[str, ...]:
     if word is not None and word not in BADS:
         raise EegdaeError(f"data.bads={word!r}: {did_you_mean(word, BADS)}")
     return tuple(raw.info["bads"])
+
+
+def _slower(raw: Any, picks: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
+    """Say which channels of an EDF, BDF or GDF file MNE brought to the rate of its fastest one."""
+    about = (getattr(raw, "_raw_extras", None) or [{}])[0] or {}
+    if not {"n_samps", "sel", "max_samp", "record_length"} <= set(about):
+        return ()
+    each, sfreq, most = np.asarray(about["n_samps"]), float(raw.info["sfreq"]), int(about["max_samp"])
+    each, (num, den) = each[np.asarray(about["sel"])], about["record_length"]  # a record lasts num / den s
+    if len(each) != len(raw.ch_names) or not np.isclose(most * den / num, sfreq):
+        return ()  # a Raw object that is no longer as in the file
+    told = [
+        f"{name} from {sfreq * each[k] / most:g} Hz"
+        for k, name in zip(picks, names, strict=True)
+        if each[k] < most
+    ]
+    return (f"brought to {sfreq:g} Hz: {', '.join(told)}",) if told else ()
 
 
 def _subject(raw: Any) -> str:

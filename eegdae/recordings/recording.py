@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,9 @@ class Recording:
     notes : tuple of str
         What preparation found and did: bad channels and the rules that they break, shares of time that became
         unobserved, channels that were computed.
+    image_shape : (int, int) or None
+        Height and width, where the recording is images one after the other: pixels are its samples, row by
+        row, colours its channels, and each annotation begins with an image. None = signals.
     """
 
     data: NDArray[np.float32]
@@ -80,6 +84,7 @@ class Recording:
     reference: str | tuple[str, ...] | None = None
     laplacian: bool = False
     notes: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
 
     @property
     def n_chans(self) -> int:
@@ -95,6 +100,11 @@ class Recording:
     def unit(self) -> str:
         """The unit that all channels share, else the distinct ones joined by a comma."""
         return join_units(self.units)
+
+    @property
+    def n_images(self) -> int:
+        """Number of images; 0 of signals."""
+        return self.n_times // math.prod(self.image_shape) if self.image_shape else 0
 
 
 def join_units(units: Sequence[str]) -> str:
@@ -127,6 +137,8 @@ def as_recording(
     session: str = "",
     run: str = "",
     interpolated: Sequence[str] = (),
+    copy: bool = True,
+    image_shape: tuple[int, int] | None = None,
 ) -> Recording:
     """Check a signal at the door and make it a `Recording`; NaN becomes ``mask``.
 
@@ -154,6 +166,10 @@ def as_recording(
         Who, when and which.
     interpolated : sequence of str
         Channels that were computed from the others, by any name of their electrode.
+    copy : bool
+        False: ``data`` of float32 is kept as it is, and 0 is written where it was not observed.
+    image_shape : (int, int) or None
+        Height and width, where the samples are the pixels of images, row by row.
 
     Returns
     -------
@@ -177,20 +193,19 @@ def as_recording(
         )
 
     with np.errstate(over="ignore", invalid="ignore"):
-        values = signal.astype(np.float32)
-    _check_finite(values, names, source)
-    observed = ~np.isnan(values)
-    if mask is not None:
-        if mask.shape != values.shape:
-            raise EegdaeError(
-                f"{source}: mask has shape {mask.shape}, the data {values.shape}; they must agree"
-            )
-        observed &= mask
-    values[~observed] = 0.0
+        values = signal.astype(np.float32, copy=copy)
+    if mask is not None and mask.shape != values.shape:
+        raise EegdaeError(f"{source}: mask has shape {mask.shape}, the data {values.shape}; they must agree")
+    observed = _observed(values, mask, names, source)
+    if observed is not None:
+        values[~observed] = 0.0
 
     positions = None if ch_pos is None else np.asarray(ch_pos, dtype=np.float64)
     if positions is not None and (positions.shape != (n_chans, 3) or not np.isfinite(positions).all()):
         raise EegdaeError(f"{source}: ch_pos must be finite, shape ({n_chans}, 3); it is {positions.shape}")
+    if image_shape is not None and n_times % math.prod(image_shape):
+        height, width = image_shape
+        raise EegdaeError(f"{source}: {n_times} pixels are no whole number of images of {height} x {width}")
     for a in annotations:
         if not 0 <= a.start < a.stop <= n_times:
             raise EegdaeError(
@@ -202,7 +217,7 @@ def as_recording(
         ch_names=names,
         units=units,
         ch_pos=positions,
-        mask=None if observed.all() else observed,
+        mask=observed,
         annotations=tuple(annotations),
         subject=str(subject),
         session=str(session),
@@ -211,6 +226,7 @@ def as_recording(
         interpolated=tuple(
             names[place] for place in find_channels(interpolated, names, where=f"{source}: interpolated")
         ),
+        image_shape=image_shape,
     )
 
 
@@ -253,6 +269,11 @@ def check_alike(recordings: Sequence[Recording]) -> None:
     first = recordings[0]
     for other in recordings[1:]:
         pair = f"{first.source} and {other.source}"
+        if other.image_shape != first.image_shape:
+            one, another = (image_words(rec.image_shape) for rec in (first, other))
+            raise EegdaeError(
+                f"{pair} do not go together: {one} and {another}; give images one size with data.size"
+            )
         if other.ch_names != first.ch_names:
             meet = shared_channels([first.ch_names, other.ch_names])
             mend = "; windows.channels=shared cuts them to the electrodes that they share" if meet else ""
@@ -296,6 +317,21 @@ def _check_names(names: tuple[str, ...], units: tuple[str, ...], n_chans: int, s
         raise EegdaeError(f"{source}: channel names must be distinct; more than once: {', '.join(twice)}")
 
 
+def _observed(
+    values: NDArray[np.float32], mask: NDArray[np.bool_] | None, names: tuple[str, ...], source: str
+) -> NDArray[np.bool_] | None:
+    """What was observed, None where all was; refuses infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_finite = bool(np.isfinite(values.sum(axis=1)).all())  # one pass, no temporary array
+    if is_finite and (mask is None or mask.all()):
+        return None
+    _check_finite(values, names, source)
+    observed = ~np.isnan(values)
+    if mask is not None:
+        observed &= mask
+    return None if observed.all() else observed
+
+
 def _check_finite(values: NDArray[np.float32], names: tuple[str, ...], source: str) -> None:
     infinite = np.isinf(values)
     if infinite.any():
@@ -314,6 +350,11 @@ def reference_name(reference: str | tuple[str, ...] | None, laplacian: bool) -> 
     if reference is None:
         return "as recorded"
     return reference if isinstance(reference, str) else ", ".join(reference)
+
+
+def image_words(shape: tuple[int, int] | None) -> str:
+    """Say in words what a recording is made of: ``images of 28 x 28 pixels``, or ``signals``."""
+    return "signals" if shape is None else f"images of {shape[0]} x {shape[1]} pixels"
 
 
 def _difference(first: Recording, other: Recording) -> str:

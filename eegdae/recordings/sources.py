@@ -13,6 +13,7 @@ from eegdae.recordings import (
     bids,
     chb_mit,
     har,
+    images,
     machines,
     mat,
     mne_files,
@@ -36,7 +37,7 @@ class Source:
     Parameters
     ----------
     read : callable
-        ``(path, options) -> list or iterator of Recording``.
+        ``(path, options) -> recordings``, a list or one after the other.
     extensions : tuple of str
         Endings of its file names, lower case.
     keys : tuple of str
@@ -71,6 +72,14 @@ SOURCES: dict[str, Source] = {
     "har": Source(har.read_har, har.EXTENSIONS, beside=har.beside),
     "machines": Source(
         machines.read_machines, (), machines.KEYS, find=machines.find_files, beside=machines.beside
+    ),
+    "images": Source(
+        images.read_images,
+        images.EXTENSIONS,
+        images.KEYS,
+        folder=True,
+        find=images.find_images,
+        beside=images.label_files,
     ),
     "mat": Source(mat.read_mat, (".mat",), mat.KEYS),
     "mne": Source(

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings.checksums import Checksum

@@ -8,6 +8,7 @@ from eegdae.reporting.report import run_report
 from eegdae.reporting.report_data import (
     FeatureExample,
     FloorExample,
+    ImageExample,
     MatrixExample,
     NetworkExample,
     ReportData,
@@ -21,6 +22,7 @@ __all__ = [
     "FeatureExample",
     "FigureBlock",
     "FloorExample",
+    "ImageExample",
     "MatrixExample",
     "NetworkExample",
     "ReportData",

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eegdae.inspection.findings import SEVERITIES
+from eegdae.inspection.images import ImageInspection
 from eegdae.inspection.whole import Inspection
 from eegdae.recordings.recording import join_units
+from eegdae.reporting.figures_images import image_sheet
 from eegdae.reporting.figures_recordings import eigenvalue_ratios, signal, spectra
-from eegdae.reporting.html import Block, FigureBlock, Section, Strong, Table, Text, render
+from eegdae.reporting.html import Block, FigureBlock, Section, Severity, Table, Text, render
 from eegdae.reporting.style import DASH
 
 MOST_ROWS = 300
 MOST_SUBJECTS = 60
 
 
-def recordings_page(inspection: Inspection, *, title: str) -> str:
+def recordings_page(inspection: Inspection | ImageInspection, *, title: str) -> str:
     """Write the page of a check.
 
     Parameters
     ----------
-    inspection : Inspection
+    inspection : Inspection or ImageInspection
         What was found out.
     title : str
         What was checked.
@@ -33,6 +35,11 @@ def recordings_page(inspection: Inspection, *, title: str) -> str:
     sections = [
         Section("What is there", [Table(header=(), rows=[list(fact) for fact in inspection.facts])]),
         Section("Findings", _findings(inspection)),
+    ]
+    if isinstance(inspection, ImageInspection):
+        sections.append(Section("Images", _images(inspection)))
+        return render(f"eegdae data check: {title}", sections)
+    sections += [
         Section("Classes", _classes(inspection)),
         Section("Signals", _signals(inspection)),
         Section("Spectra", _spectra(inspection)),
@@ -42,12 +49,12 @@ def recordings_page(inspection: Inspection, *, title: str) -> str:
     return render(f"eegdae data check: {title}", sections)
 
 
-def count_words(inspection: Inspection) -> str:
+def count_words(inspection: Inspection | ImageInspection) -> str:
     """Count the findings.
 
     Parameters
     ----------
-    inspection : Inspection
+    inspection : Inspection or ImageInspection
 
     Returns
     -------
@@ -58,11 +65,33 @@ def count_words(inspection: Inspection) -> str:
     return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for n, name in zip(counts, SEVERITIES, strict=True))
 
 
-def _findings(inspection: Inspection) -> list[Block]:
+def _images(inspection: ImageInspection) -> list[Block]:
+    sheet = inspection.sheet
+    classes = sorted({label for counts in inspection.classes.values() for label in counts})
     rows = [
-        [Strong(f.severity) if f.severity == "error" else f.severity, f.what, f.where, f.mend]
-        for f in inspection.findings
+        [subject or "not known", *(str(counts.get(label, DASH)) for label in classes)]
+        for subject, counts in inspection.classes.items()
     ]
+    return [
+        Table(
+            header=("subject", *(label or "no label" for label in classes)),
+            rows=rows[:MOST_SUBJECTS],
+            caption="Images of each class by subject",
+            notes=[f"The first {MOST_SUBJECTS} of {len(rows)} subjects."]
+            if len(rows) > MOST_SUBJECTS
+            else [],
+        ),
+        FigureBlock(
+            figure=image_sheet(sheet.images, sheet.labels, title=sheet.name),
+            name="images",
+            caption="Some images of each class, of the first ten classes.",
+            alt=f"{len(sheet.images)} images, each below its label",
+        ),
+    ]
+
+
+def _findings(inspection: Inspection | ImageInspection) -> list[Block]:
+    rows = [[Severity(f.severity), f.what, f.where, f.mend] for f in inspection.findings]
     if not rows:
         return [Text("Nothing was found.")]
     return [Table(header=("severity", "what", "where", "mend"), rows=rows, caption=count_words(inspection))]

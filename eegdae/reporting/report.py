@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+
+from matplotlib.figure import Figure
 
 from eegdae.evaluation.edges import edge_kind
 from eegdae.reporting.figures import code_map, loss_curves
 from eegdae.reporting.figures_connectivity import connectivity_pictures
 from eegdae.reporting.figures_floors import floors
+from eegdae.reporting.figures_images import reconstruction_images
 from eegdae.reporting.figures_matrices import class_matrices
 from eegdae.reporting.figures_scalp import scalp_maps
 from eegdae.reporting.figures_signal import reconstruction, reconstruction_features
 from eegdae.reporting.html import Block, FigureBlock, Section, Table, figures_of, render
 from eegdae.reporting.names import ERROR_NAMES, measure_name
-from eegdae.reporting.report_data import FeatureExample, NetworkExample, ReportData, SignalExample
+from eegdae.reporting.report_data import (
+    FeatureExample,
+    ImageExample,
+    NetworkExample,
+    ReportData,
+    SignalExample,
+)
 from eegdae.reporting.style import MINUS, pretty_unit
 from eegdae.reporting.tables import frame_table
 from eegdae.reporting.verdict import verdict
@@ -89,7 +99,7 @@ def _reconstructions(data: ReportData) -> list[Block]:
     blocks: list[Block] = []
     for i, example in enumerate(data.examples):
         options = dict(vars(example))
-        draw = reconstruction if isinstance(example, SignalExample) else reconstruction_features
+        draw = _DRAWN_BY[type(example)]
         arrays = [options.pop(key) for key in ("clean", "corrupted", "reconstructed", "pca")]
         blocks.append(
             FigureBlock(
@@ -102,7 +112,14 @@ def _reconstructions(data: ReportData) -> list[Block]:
     return blocks
 
 
-def _errors_sentence(example: SignalExample | FeatureExample) -> str:
+_DRAWN_BY: Mapping[type, Callable[..., Figure]] = {
+    SignalExample: reconstruction,
+    ImageExample: reconstruction_images,
+    FeatureExample: reconstruction_features,
+}
+
+
+def _errors_sentence(example: SignalExample | ImageExample | FeatureExample) -> str:
     unit = pretty_unit(example.errors_unit)
     parts = [
         f"{name} {example.errors[key]:.3g}" for key, name in ERROR_NAMES.items() if key in example.errors

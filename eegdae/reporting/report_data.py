@@ -61,6 +61,34 @@ class SignalExample:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class ImageExample:
+    """Some images before, during and after the network.
+
+    Parameters
+    ----------
+    view : str
+        Name of the view.
+    clean, corrupted, reconstructed : ndarray, shape (n, n_colours, height, width)
+        From 0 = black to 1 = white, where they are as they were recorded.
+    pca : ndarray, same shape, or None
+        The corrupted images through PCA of the same dimension.
+    corruption, level, errors, errors_over, errors_unit
+        As in `SignalExample`.
+    """
+
+    view: str
+    clean: NDArray[Any]
+    corrupted: NDArray[Any]
+    reconstructed: NDArray[Any]
+    pca: NDArray[Any] | None = None
+    corruption: str
+    level: float
+    errors: Mapping[str, float]
+    errors_over: str = "this window"
+    errors_unit: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureExample:
     """Some windows of a view of features, before, during and after the network.
 
@@ -218,7 +246,7 @@ class ReportData:
         Reason -> number of windows or channels left out.
     notes : sequence of str
         What preparation found, ``"SOURCE: NOTE; NOTE"``.
-    examples : sequence of SignalExample or FeatureExample
+    examples : sequence of SignalExample, ImageExample or FeatureExample
         Reconstructions, one figure each.
     matrices : sequence of MatrixExample
     networks : sequence of NetworkExample
@@ -249,7 +277,7 @@ class ReportData:
     network: Sequence[tuple[str, str, str, int]] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
-    examples: Sequence[SignalExample | FeatureExample] = ()
+    examples: Sequence[SignalExample | ImageExample | FeatureExample] = ()
     matrices: Sequence[MatrixExample] = ()
     networks: Sequence[NetworkExample] = ()
     floors: Sequence[FloorExample] = ()

@@ -1,13 +1,16 @@
-"""Signals drawn with letters, for a terminal."""
+"""Signals and images drawn with letters, for a terminal."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from eegdae.inspection.facts import Example
+from eegdae.inspection.images import Sheet
 
 PLOT_WIDTH = 72
 PLOT_CHANNELS = 8
+PLOT_ROWS = 14
+"""Lines of an image; a larger one is drawn smaller."""
 
 
 def text_plot(example: Example, *, plain: bool = False) -> str:
@@ -42,3 +45,37 @@ def text_plot(example: Example, *, plain: bool = False) -> str:
     if example.n_chans > PLOT_CHANNELS:
         lines.append(f"and {example.n_chans - PLOT_CHANNELS} more channels")
     return "\n".join(lines)
+
+
+def text_images(sheet: Sheet, *, plain: bool = False) -> str:
+    """Draw images with letters side by side, as many as a line has room for, one of a class before others.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        A glimpse of the images.
+    plain : bool
+        Draw with ASCII alone.
+
+    Returns
+    -------
+    str
+        The label above each; the darkest letter is white, the mean of all colours.
+    """
+    shades = " .:*#" if plain else " \u2591\u2592\u2593\u2588"
+    seen = np.nan_to_num(sheet.images.mean(axis=1)) if len(sheet.images) else np.zeros((0, 1, 1))
+    height, width = seen.shape[1:]
+    step = max(1, -(-height // PLOT_ROWS), -(-2 * width // PLOT_WIDTH))
+    each = 2 * -(-width // step)
+    order = sorted(range(len(seen)), key=lambda k: sheet.labels[:k].count(sheet.labels[k]))
+    shown = order[: max(1, (PLOT_WIDTH + 2) // (each + 2))]
+    columns = []
+    for k in shown:
+        rows = [range(top, min(top + step, height)) for top in range(0, height, step)]
+        places = [range(left, min(left + step, width)) for left in range(0, width, step)]
+        light = [[float(seen[k][np.ix_(row, place)].mean()) for place in places] for row in rows]
+        which = (np.clip(light, 0.0, 1.0) * (len(shades) - 1)).round().astype(int)
+        drawn = ["".join(2 * shades[n] for n in row) for row in which]
+        columns.append([f"{sheet.labels[k][:each]:<{each}}", *drawn])
+    lines = ["  ".join(parts).rstrip() for parts in zip(*columns, strict=True)]
+    return "\n".join([f"{sheet.name}, {len(shown)} of its images", *lines])

@@ -10,7 +10,9 @@ import torch
 from eegdae.corruption import Artefacts, Chain, Corruption
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.recipe import Data
+from eegdae.features import compute_views
 from eegdae.recordings import read_recordings
+from eegdae.tasks.prepare import first_windows
 from eegdae.tasks.settings import Settings
 from eegdae.windows import Windows
 
@@ -43,12 +45,13 @@ def ready_corruption(settings: Settings, windows: Windows, data: Data) -> Settin
     """
     recipe = settings.recipe
     corruption = load_artefacts(recipe.corruption, windows)
+    # two rows are enough to see whether it fits
+    features = data.features or compute_views(first_windows(windows), recipe.views)
     for kind in _kinds(corruption):
         lacking = {}
         for view in recipe.views:
-            # two rows are enough to see whether it fits
-            x = data.features[view.name][:2].to(torch.float32)
-            layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq)
+            x = features[view.name][:2].to(torch.float32)
+            layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape)
             why = kind.unusable(layout)
             if why:
                 lacking[view.name] = why

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from eegdae.errors import EegdaeError
 from eegdae.inspection import Finding, Inspection
 from eegdae.inspection.facts import Example, example_of, facts_of
 from eegdae.inspection.findings import in_order, some_of
+from eegdae.inspection.images import ImageInspection, Sheet, check_images
 from eegdae.inspection.summary import About, about
 from eegdae.inspection.whole import check_pairs
 from eegdae.recordings import Recording, describe, iter_recordings
@@ -86,19 +88,25 @@ def show(args: Sequence[str]) -> int:
     described = [line.split(": ", 1) for line in describe(configuration(targets[0], overrides)).splitlines()]
     facts, example = glimpse(targets[0], overrides)
     print(_table([*((key, value) for key, value in described if key != "path"), *facts]), end="\n\n")
-    from eegdae.reporting.text import text_plot
+    from eegdae.reporting.text import text_images, text_plot
 
-    print(text_plot(example, plain=not _speaks_unicode()))
+    draw: Callable[..., str] = text_images if isinstance(example, Sheet) else text_plot
+    print(draw(example, plain=not _speaks_unicode()))
     if path is not None:
         from eegdae.reporting import figure_png
+        from eegdae.reporting.figures_images import image_sheet
         from eegdae.reporting.figures_recordings import signal
 
-        write(path, figure_png(signal(example)))
+        if isinstance(example, Sheet):
+            figure = image_sheet(example.images, example.labels, title=example.name)
+        else:
+            figure = signal(example)
+        write(path, figure_png(figure))
         print(f"plot: {path}")
     return 0
 
 
-def inspect(targets: Sequence[str], overrides: Mapping[str, Any]) -> Inspection:
+def inspect(targets: Sequence[str], overrides: Mapping[str, Any]) -> Inspection | ImageInspection:
     """Check all recordings of names and paths together.
 
     Parameters
@@ -110,7 +118,7 @@ def inspect(targets: Sequence[str], overrides: Mapping[str, Any]) -> Inspection:
 
     Returns
     -------
-    Inspection
+    Inspection or ImageInspection
         A file that cannot be read is a finding, as long as another can.
 
     Raises
@@ -130,8 +138,8 @@ def inspect(targets: Sequence[str], overrides: Mapping[str, Any]) -> Inspection:
     return replace(inspection, findings=tuple(in_order([finding, *inspection.findings])))
 
 
-def glimpse(target: str, overrides: Mapping[str, Any]) -> tuple[list[tuple[str, str]], Example]:
-    """Say what recordings are, and keep some seconds of the first.
+def glimpse(target: str, overrides: Mapping[str, Any]) -> tuple[list[tuple[str, str]], Example | Sheet]:
+    """Say what recordings are, and keep some seconds of the first, or some images.
 
     Parameters
     ----------
@@ -143,20 +151,25 @@ def glimpse(target: str, overrides: Mapping[str, Any]) -> tuple[list[tuple[str, 
     Returns
     -------
     facts : list of (str, str)
-    example : Example
+    example : Example or Sheet
 
     Raises
     ------
     EegdaeError
         If a file cannot be read, or a key does not fit.
     """
+    pairs = _recordings([target], overrides, None)
+    first = next(pairs, None)
+    if first is None:
+        raise _nothing([target], [])
+    if first[0].image_shape is not None and (found := check_images(chain([first], pairs))):
+        return list(found.facts), found.sheet
     abouts: list[About] = []
     example: Example | None = None
-    for recording, _ in _recordings([target], overrides, None):
+    for recording, _ in chain([first], pairs):
         example = example or example_of(recording)
         abouts.append(about(recording))
-    if example is None:
-        raise _nothing([target], [])
+    assert example is not None
     return facts_of(abouts), example
 
 

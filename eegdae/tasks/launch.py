@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.bids import is_bids
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
@@ -26,9 +27,13 @@ from eegdae.tasks.targets import check_targets
 log = logging.getLogger("eegdae")
 
 _FILES = {f".{kind}": f"{kind}_files" for kind in ("arff", "mat", "npy", "npz", "ts")}
+_FILES |= dict.fromkeys((".wav", ".wave", ".flac"), "sound_files")
+_FILES |= dict.fromkeys((".xdf", ".xdfz", ".xdf.gz"), "xdf_files")
 _FILES |= dict.fromkeys(
     (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".arrow", ".feather"), "table_files"
 )
+_FILES |= dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"), "image_files")
+_FILES |= dict.fromkeys((".pgm", ".ppm", ".pbm", ".npy", "idx3-ubyte", "idx3-ubyte.gz"), "image_files")
 """Ending of a file -> the choice of ``data`` that reads it; all others are MNE's."""
 
 
@@ -203,8 +208,13 @@ def _data_path(arg: str) -> list[str]:
     files = [file.strip(" '\"") for file in (value[1:-1].split(",") if listed else [value])]
     quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
     choice = next((c for ending, c in _FILES.items() if files[0].lower().endswith(ending)), "files")
-    if (Path(files[0]).expanduser() / "dataset_description.json").is_file():
+    folder = Path(files[0]).expanduser()
+    if is_bids(folder):
         choice = "bids_files"
+    elif folder.is_dir():
+        from eegdae.recordings.load import holds_images
+
+        choice = "image_files" if holds_images(folder) else choice
     return [f"data={choice}", f"data.path=[{','.join(quoted)}]" if listed else f"data.path={quoted[0]}"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from eegdae.alignment import AlignmentSpec, first_rows
 from eegdae.coder import observed_features
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.baselines import eigenvalue_ratio
-from eegdae.evaluation.recipe import Data
+from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels
 from eegdae.features import compute_views
 from eegdae.recentring import Recentring
-from eegdae.recordings import Reader, check_interpolated, load_recordings
+from eegdae.recordings import Reader, check_interpolated
+from eegdae.recordings.recording import image_words
+from eegdae.store import Unwritable
 from eegdae.tasks.settings import Settings
-from eegdae.tasks.stored import read_prepare, stored_windows
+from eegdae.tasks.stored import may_do_without, read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
 
 log = logging.getLogger("eegdae")
@@ -46,19 +49,30 @@ def load_windows(
     """
     reader, options = Reader(data), read_prepare(how or {})
     files = reader.files()
-    if options.store is None:
-        recordings = load_recordings({**data, "path": files})
+    cut: Windows | None = None
+    if options.store is not None:
+        try:
+            cut, n_recordings = stored_windows(reader, files, windows, options)
+        except Unwritable as error:
+            if not may_do_without(files, windows, options):
+                raise
+            log.warning(f"warning: {str(error).split('; ')[0]}; windows are kept in memory")
+    if cut is None:
+        recordings = [recording for file in files for recording in reader(file)]
+        check_interpolated(data, [name for recording in recordings for name in recording.ch_names])
         cut, n_recordings = make_windows(recordings, classes=data.get("classes"), **windows), len(recordings)
     else:
-        cut, n_recordings = stored_windows(reader, files, windows, options)
         was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
         check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
-    log.info(
-        f"{data.get('name', 'data')}: {counted(n_recordings, 'recording')} of "
-        f"{counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
-        f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
-    )
+    name, there = data.get("name", "data"), counted(n_recordings, "recording")
+    if cut.image_shape is not None:
+        log.info(f"{name}: {there}, {len(cut)} {image_words(cut.image_shape)} ({', '.join(cut.ch_names)})")
+    else:
+        log.info(
+            f"{name}: {there} of {counted(n_subjects, 'person', 'people')}, {counted(len(cut), 'window')} of "
+            f"{cut.n_chans} channels x {cut.n_times} samples at {cut.sfreq:g} Hz"
+        )
     for reason, count in cut.dropped.items():
         log.info(f"left out: {reason} ({count})")
     for note in cut.notes:
@@ -69,6 +83,16 @@ def load_windows(
 def counted(n: int, one: str, many: str = "") -> str:
     """Say how many there are: ``1 fold``, ``2 folds``."""
     return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def check_alignment(windows: Windows, how: AlignmentSpec) -> None:
+    """Refuse images, and groups with too few windows, before features are computed for minutes."""
+    if how.is_of_signals and windows.image_shape is not None:
+        raise EegdaeError(
+            f"alignment={how.kind}: mixes the channels of signals, and these are images; use none"
+        )
+    if how.kind != "none":
+        first_rows(how.groups(windows.metadata), how.n_windows)
 
 
 def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
@@ -91,9 +115,7 @@ def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
     EegdaeError
         If a group has fewer windows than it is to be aligned by, or cannot be re-centred.
     """
-    if how.kind != "none":
-        # features may take minutes: a group with too few windows is told before
-        first_rows(how.groups(windows.metadata), how.n_windows)
+    check_alignment(windows, how)
     recentring = Recentring.fit(windows, how)
     if recentring.ranks:
         low, high = min(recentring.ranks.values()), max(recentring.ranks.values())
@@ -105,17 +127,49 @@ def recentre(windows: Windows, how: AlignmentSpec) -> Windows:
     return recentring.transform(windows)
 
 
+def before_folds(recorded: Windows, recipe: Recipe) -> Windows:
+    """Do to windows what is the same in every fold.
+
+    Parameters
+    ----------
+    recorded : Windows
+        All of them.
+    recipe : Recipe
+        Of the run.
+
+    Returns
+    -------
+    Windows
+        Re-centred as `recentre` does it; where each fold corrects ocular artefacts first, as they were
+        recorded, without the channels that no view sees.
+
+    Raises
+    ------
+    EegdaeError
+        As `recentre` does, and if an ocular channel is not there or samples are missing.
+    """
+    if recipe.ocular is None:
+        return recentre(recorded, recipe.alignment)
+    windows = recipe.ocular.without_eyes(recorded)
+    check_alignment(windows, recipe.alignment)
+    return windows
+
+
 def make_data(windows: Windows, settings: Settings, *, recorded: Windows | None = None) -> Data:
     """Compute the views of windows and what else is judged beside them.
+
+    Where ocular artefacts are corrected each fold computes the views of its own, and only the first two
+    windows are looked at, to see that the views are possible.
 
     Parameters
     ----------
     windows : Windows
-        All of them, re-centred where that is asked for.
+        All of them, re-centred where that is asked for; without the channels that no view sees.
     settings : Settings
         Which views and baselines.
     recorded : Windows or None
-        The same as they were recorded: what cleaning left in them is told by these; None = ``windows``.
+        The same as they were recorded: what cleaning left in them is told by these, and ocular artefacts are
+        corrected in these; None = ``windows``.
 
     Returns
     -------
@@ -125,14 +179,15 @@ def make_data(windows: Windows, settings: Settings, *, recorded: Windows | None 
     views = settings.recipe.views
     # features may take minutes: what does not fit the channels is said before
     settings.recipe.objective.for_channels(windows.ch_names)
-    features = compute_views(windows, views)
+    in_folds = settings.recipe.ocular is not None
+    features = compute_views(first_windows(windows) if in_folds else windows, views)
     extra = {}
     if "eigenvalue_ratio" in settings.recipe.baselines:
         extra["eigenvalue_ratio"] = eigenvalue_ratio(windows if recorded is None else recorded)
     sizes = ", ".join(f"{view.name} {features[view.name].shape[1]}" for view in views)
     log.info(f"features: {sizes}")
     return Data(
-        features=features,
+        features={} if in_folds else features,
         target=windows.metadata["target"].to_numpy(np.int64),
         n_classes=len(windows.classes),
         n_chans=windows.n_chans,
@@ -141,7 +196,15 @@ def make_data(windows: Windows, settings: Settings, *, recorded: Windows | None 
         sfreq=windows.sfreq,
         extra=extra,
         ch_names=windows.ch_names,
+        image_shape=windows.image_shape,
+        recorded=(windows if recorded is None else recorded) if in_folds else None,
     )
+
+
+def first_windows(windows: Windows, n: int = 2) -> Windows:
+    """Take the first windows, enough to see whether a view is possible, and how wide it is."""
+    mask = None if windows.mask is None else windows.mask[:n]
+    return replace(windows, x=windows.x[:n], metadata=windows.metadata[:n], mask=mask)
 
 
 def plain_config(config: Any) -> dict[str, Any]:

@@ -19,8 +19,18 @@ from eegdae.evaluation.metrics import MIN_GROUPS
 from eegdae.evaluation.recipe import Data
 from eegdae.features import View
 from eegdae.models.table import layer_table
+from eegdae.ocular import OcularSpec
 from eegdae.recentring import UNIT
-from eegdae.reporting import FeatureExample, MatrixExample, ReportData, ScalpExample, SignalExample
+from eegdae.recordings.recording import image_words
+from eegdae.reporting import (
+    FeatureExample,
+    ImageExample,
+    MatrixExample,
+    ReportData,
+    ScalpExample,
+    SignalExample,
+)
+from eegdae.scaling import Scaler
 from eegdae.tasks.prepare import counted
 from eegdae.tasks.reconstructions import places, pooled_errors
 from eegdae.tasks.report_floors import floor_examples
@@ -137,11 +147,7 @@ def _summary(
         ("data", str(settings.data.get("name", settings.data.get("path", "")))),
         ("source", str(settings.data.get("citation") or "")),
         ("people, recordings", f"{meta['subject'].nunique()}, {n_recordings}"),
-        (
-            "windows",
-            f"{len(windows)} of {windows.n_times / windows.sfreq:g} s "
-            f"({windows.n_times} samples at {windows.sfreq:g} Hz)",
-        ),
+        ("windows", _windows(windows)),
         ("channels", f"{windows.n_chans}: {', '.join(windows.ch_names)} ({windows.unit})"),
         ("classes", ", ".join(counts) or "none"),
         ("views", ", ".join(f"{name}: {s.n_features} features to {s.n_codes} codes" for name, s in sizes)),
@@ -150,6 +156,7 @@ def _summary(
             "dimensions of covariances",
             "; ".join(_subspaces(view, model) for view in model.views if view.is_tangent),
         ),
+        ("ocular artefacts", _ocular(recipe.ocular)),
         ("scaler, alignment", f"{recipe.scaler}, {_alignment(recipe.alignment)}"),
         ("adaptation", _adaptation(recipe.adaptation)),
         ("corruption", recipe.corruption.describe(recipe.level)),
@@ -172,6 +179,22 @@ def _summary(
         ("seed", str(config["seed"])),
     ]
     return [(key, value) for key, value in rows if value]
+
+
+def _windows(windows: Windows) -> str:
+    if windows.image_shape is not None:
+        return f"{len(windows)} {image_words(windows.image_shape)}"
+    seconds = windows.n_times / windows.sfreq
+    return f"{len(windows)} of {seconds:g} s ({windows.n_times} samples at {windows.sfreq:g} Hz)"
+
+
+def _ocular(how: OcularSpec | None) -> str:
+    if how is None:
+        return ""
+    of = "independent components that follow" if how.kind == "ica" else "regression on"
+    seen = "" if how.keep else ", which no view sees"
+    told = "fitted inside the fold; all that is drawn was corrected by the final model"
+    return f"{of} {', '.join(how.channels)}{seen}, {told}"
 
 
 def _alignment(how: AlignmentSpec) -> str:
@@ -202,7 +225,7 @@ def _subspaces(view: View, model: CodeModel) -> str:
 
 def _examples(
     settings: Settings, windows: Windows, model: CodeModel, folder: Path, *, n_folds: int
-) -> list[SignalExample | FeatureExample]:
+) -> list[SignalExample | ImageExample | FeatureExample]:
     """Show rows of the first fold, that its model had not seen, and the error over all folds' test rows."""
     errors = pooled_errors(folder, n_folds)
     arrays = np.load(places(folder, n_folds)[0] / "reconstruction.npz")
@@ -211,7 +234,7 @@ def _examples(
         if n_folds
         else f"{len(windows)} windows, in-sample"
     )
-    examples: list[SignalExample | FeatureExample] = []
+    examples: list[SignalExample | ImageExample | FeatureExample] = []
     for view in settings.recipe.views:
         rows: dict[str, Any] = {
             w: arrays[f"{view.name}|{w}"] for w in ("clean", "corrupted", "reconstructed", "pca")
@@ -225,7 +248,9 @@ def _examples(
             "errors_over": over,
             "errors_unit": "training sd" if settings.recipe.scaler == "standard" else "scaled units",
         }
-        if view.is_raw:
+        if view.is_raw and windows.image_shape is not None:
+            examples.append(ImageExample(**_images(rows, windows, model.scalers[view.name]), **common))
+        elif view.is_raw:
             # an aligned window is in units of its person's spread, channel by channel
             units = windows.units if settings.recipe.alignment.kind == "none" else (UNIT,) * windows.n_chans
             scaler = model.scalers[view.name]
@@ -241,6 +266,12 @@ def _examples(
         else:
             examples.append(FeatureExample(**rows, **common, unit=common["errors_unit"]))
     return examples
+
+
+def _images(rows: Mapping[str, Any], windows: Windows, scaler: Scaler) -> dict[str, Any]:
+    """Scaled rows as images, shape (n, n_colours, height, width)."""
+    shape = (-1, windows.n_chans, *(windows.image_shape or ()))
+    return {w: scaler.inverse_transform(torch.from_numpy(x)).numpy().reshape(shape) for w, x in rows.items()}
 
 
 def _matrices(windows: Windows, data: Data, model: CodeModel) -> list[MatrixExample]:

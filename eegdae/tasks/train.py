@@ -20,11 +20,13 @@ from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summ
 from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.representations import encode, fit_lpp
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
+from eegdae.ocular import OcularFilter
 from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
-from eegdae.tasks.prepare import counted, load_windows, make_data, recentre
+from eegdae.tasks.ocular import final_correction, keep_ocular, with_ocular_notes
+from eegdae.tasks.prepare import before_folds, counted, load_windows, make_data
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
 from eegdae.tasks.report import report_data
@@ -64,13 +66,14 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if settings.threads or hardware.devices > 1:
             torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
         recorded = load_windows(settings.data, settings.windows, config.get("prepare"))
-        windows = recentre(recorded, settings.recipe.alignment)
+        windows = before_folds(recorded, settings.recipe)
         data = make_data(windows, settings, recorded=recorded)
         settings = ready_corruption(settings, windows, data)
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)
-        model, fitted = _final_model(run, data, recorded, settings, fold=len(folds))
+        data, windows, ocular = final_correction(run, data, windows, settings.recipe, n_folds=len(folds))
+        model, fitted = _final_model(run, data, recorded, settings, fold=len(folds), ocular=ocular)
         if rank(hardware):
             return {}  # what is left to do is the first process's
         if not folds:
@@ -80,6 +83,7 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         table = _judge(run, windows, len(folds) if data.n_classes else 0)
         metrics = summarize(table) if len(table) else {}
         run.write_json("metrics.json", metrics)
+        windows = with_ocular_notes(windows, run, len(folds))
         html, figures = run_report(
             report_data(config, settings, windows, data, model, metrics, history, run.path)
         )
@@ -168,19 +172,20 @@ def _do_fold(
     table = windows.metadata.iloc[fold.test].reset_index(drop=True)
     table.insert(0, "row", fold.test)
     table.insert(1, "group", unit_of(windows.metadata)[fold.test])
-    for representation, proba in verdict.proba.items():
-        for k, label in enumerate(windows.classes):
-            table[f"{representation}|{label}"] = proba[:, k]
+    names = [f"{representation}|{label}" for representation in verdict.proba for label in windows.classes]
+    proba = pd.DataFrame(np.hstack(list(verdict.proba.values())), columns=names)
+    table = pd.concat([table, proba], axis=1)
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
     run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
+    keep_ocular(run, name, verdict.ocular)
     if verdict.committee:
         run.write_json(f"{name}/committee.json", verdict.committee.summary())
     keep_subspaces(run, name, verdict.projections, settings)
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
-    names = [re.sub("/+", "/", name).strip("/") or "all" for name in fold.test_groups]
-    groups = ", ".join(names[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
+    tested = [re.sub("/+", "/", group).strip("/") or "all" for group in fold.test_groups]
+    groups = ", ".join(tested[:4]) + (" ..." if len(tested) > 4 else "")
     if data.n_classes:
         right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
         said = f"{right:.3f} of {len(fold.test)} windows right"
@@ -214,7 +219,13 @@ def unit_of(metadata: pd.DataFrame) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def _final_model(
-    run: RunFolder, data: Data, windows: Windows, settings: Settings, *, fold: int
+    run: RunFolder,
+    data: Data,
+    windows: Windows,
+    settings: Settings,
+    *,
+    fold: int,
+    ocular: OcularFilter | None = None,
 ) -> tuple[CodeModel, Fitted]:
     """Fit the model that the run leaves, on all rows, and its head on all labelled ones."""
     recipe = settings.recipe
@@ -230,14 +241,16 @@ def _final_model(
         units=windows.units,
         reference=windows.reference,
         laplacian=windows.laplacian,
+        image_shape=windows.image_shape,
         classes=windows.classes,
         alignment=recipe.alignment,
         corruption=type(recipe.corruption).__name__,
         projections=fitted.projections,
+        ocular=ocular,
     )
     for view, bands in keep_subspaces(run, ".", fitted.projections, settings).items():
         told = ", ".join(f"{band} {n['n_components']} (rank {n['rank']})" for band, n in bands.items())
-        log.info(f"{view}: dimensions kept of {windows.n_chans}: {told}")
+        log.info(f"{view}: dimensions kept of {model.n_chans}: {told}")
     scaled = model.scaled(windows)
     codes = encode(model.stacks, scaled)
     labelled = np.flatnonzero(data.target >= 0)

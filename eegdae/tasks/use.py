@@ -243,7 +243,7 @@ def _codes_of(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> 
         model,
         windows,
         how,
-        corruption=load_artefacts(corruption, windows),
+        corruption=load_artefacts(corruption, model.corrected(windows)),
         level=schedule.at(level, 1.0),
         objective=read_objective(own)[0],
         seed=int(own.get("seed") or 0),

@@ -306,7 +306,7 @@ def test_every_configuration_holds_known_keys_only(data_config, name, tmp_path, 
 
 
 def test_skab(real):
-    got = real("skab", "skab")
+    got = real("skab", "skab", prepare=None)
     assert [r.session for r in got] == ["valve1"] * 16 + ["valve2"] * 4
     assert sorted(int(r.run) for r in got) == sorted([*range(16), *range(4)])
     assert {(r.subject, r.sfreq, r.n_chans) for r in got} == {("1", 1, 8)}
@@ -329,11 +329,16 @@ def test_skab(real):
     assert share == pytest.approx(0.35, abs=0.01)
     named = {"valve1/2": 76, "valve1/4": 54, "valve1/7": 65, "valve2/1": 64}
     assert {key: gap for key, gap in longest.items() if gap > 2} == named
+    # as prepared, single seconds without a row lie between their neighbours, and the long gaps stay
+    for rec in real("skab", "skab"):
+        n_gap = longest[f"{rec.session}/{rec.run}"] - 1
+        assert (0 if rec.mask is None else (~rec.mask).sum()) == (8 * n_gap if n_gap > 2 else 0)
+        assert rec.notes[0].startswith("filled ")
 
 
 def test_skab_without_faults(real):
     path = str(Path(os.environ.get("EEGDAE_DATA_DIR", "")) / "skab/anomaly-free/anomaly-free.csv")
-    (rec,) = real("skab", "skab", path=path, label=None, labels=None)
+    (rec,) = real("skab", "skab", path=path, label=None, labels=None, prepare=None)
     assert (rec.session, rec.run, rec.annotations) == ("anomaly-free", "anomaly-free", ())
     assert rec.mask.sum() == 8 * 9405
 

@@ -11,6 +11,7 @@ from eegdae.recordings.prepare.bad_channels import BadChannels, as_bad_channels
 from eegdae.recordings.prepare.choosing import chosen
 from eegdae.recordings.prepare.filling import filled
 from eegdae.recordings.prepare.filters import check_frequencies, filtered, notch_frequencies, notched
+from eegdae.recordings.prepare.images import check_images
 from eegdae.recordings.prepare.interpolation import on_common_montage
 from eegdae.recordings.prepare.treatment import treat_bad_channels
 from eegdae.recordings.prepare.units import as_unit, check_plausible, in_microvolt
@@ -40,10 +41,11 @@ def prepare(
 ) -> Recording:
     """Prepare a recording, in the order of the parameters; without any, only the size of EEG is checked.
 
-    Filtering comes before windowing because the filter is longer than a window. Stretches that were not
-    observed are bridged by straight lines while filtering and are unobserved again afterwards; a flat channel
-    stays flat. Nothing is fitted to more than the one recording: independent components and the regression of
-    ocular channels belong inside the folds, and are not here.
+    Of images only colours can be picked, dropped and renamed. Filtering comes before windowing because the
+    filter is longer than a window. Stretches that were not observed are bridged by straight lines while
+    filtering and are unobserved again afterwards; a flat channel stays flat. Nothing is fitted to more than
+    the one recording: independent components and the regression of ocular channels belong inside the folds,
+    and are not here.
 
     Parameters
     ----------
@@ -100,6 +102,23 @@ def prepare(
     `mne.filter.notch_filter` and `mne.filter.filter_data` with their defaults (Hamming window, firwin
     design), then `mne.filter.resample` with ``method="polyphase"``, which keeps sample k at time k / sfreq.
     """
+    if recording.image_shape is not None:
+        check_images(
+            recording.source,
+            unit=unit,
+            montage=montage,
+            fill=fill,
+            notch=notch,
+            bad_channels=bad_channels,
+            annotate=annotate,
+            interpolate_to=interpolate_to,
+            reference=reference,
+            laplacian=laplacian,
+            l_freq=l_freq,
+            h_freq=h_freq,
+            sfreq=sfreq,
+        )
+        return chosen(recording, pick=pick, drop=drop, rename=rename)
     rules, artefacts = as_bad_channels(bad_channels), as_artefacts(annotate)
     recording = chosen(recording, pick=pick, drop=drop, rename=rename, montage=montage)
     units, unit = dict(zip(recording.ch_names, recording.units, strict=True)), as_unit(unit)

@@ -25,7 +25,7 @@ def read_network(
     Parameters
     ----------
     config : mapping
-        Plain Python with the key.
+        Plain Python with the key; of ``data`` it counts whether they are images.
     views : sequence of View
         What the stacks will look at.
 
@@ -61,7 +61,8 @@ def read_network(
         return widths("model.hidden", hidden), model, joint_layer
     needed("model.", given, _CONVOLUTION)
     convolution = Convolution(given.pop("convolution"), **given)
-    convolved = _convolved(convolution, views)
+    is_images = config["data"].get("source") == "images"
+    convolved = _convolved(convolution, views, is_images=is_images)
     if hidden == []:
         for view in views:
             if view not in convolved and not view.hidden:
@@ -92,9 +93,16 @@ def _joint_layer(value: object, views: Sequence[View]) -> int | None:
     return width
 
 
-def _convolved(convolution: Convolution, views: Sequence[View]) -> list[View]:
+def _convolved(convolution: Convolution, views: Sequence[View], *, is_images: bool) -> list[View]:
     """Give the views that have convolutions; at least one must."""
-    if convolution.kind == "1d":
+    if is_images:
+        found = [view for view in views if view.is_raw and convolution.kind == "2d"]
+        what = (
+            "signals in time, and these are images (model=conv2d)"
+            if convolution.kind == "1d"
+            else "raw images"
+        )
+    elif convolution.kind == "1d":
         found, what = [view for view in views if view.is_raw], "raw windows (features=[raw])"
     else:
         found = [

@@ -19,13 +19,14 @@ from eegdae.tasks.settings.finetune import read_finetune
 from eegdae.tasks.settings.heads import read_head
 from eegdae.tasks.settings.network import read_network
 from eegdae.tasks.settings.objective import read_objective
+from eegdae.tasks.settings.ocular import read_ocular
 from eegdae.tasks.settings.training import read_optimizer, read_schedule
 from eegdae.tasks.targets import check_targets
 from eegdae.windows import HOW_TO_CUT
 
 _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
-    *("finetune", "adaptation", "head", "committee", "split", "trainer"),
+    *("finetune", "adaptation", "head", "committee", "split", "trainer", "ocular"),
 )
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "prepare", "paths")
 
@@ -125,6 +126,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             finetune=read_finetune(config, optimizer),
             committee=read_committee(config),
             seed=whole("seed", config["seed"], low=0),
+            ocular=read_ocular(config["ocular"]),
             alignment=read_alignment(config["alignment"]),
             adaptation=read_adaptation(config),
             baselines=read_baselines(config["baselines"], views, corruption=corruption, level=level),
