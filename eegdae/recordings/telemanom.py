@@ -132,14 +132,17 @@ def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
     """
     wanted = cfg.get("path")
     patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())
-    return locate({**cfg, "path": [_tests(str(pattern)) for pattern in patterns]}, endings)
+    is_there_to_get = bool(cfg.get("resource"))
+    return locate({**cfg, "path": [_tests(str(pattern), is_there_to_get) for pattern in patterns]}, endings)
 
 
-def _tests(pattern: str) -> str:
+def _tests(pattern: str, is_there_to_get: bool) -> str:
     folder = Path(pattern).expanduser()
     for part in (folder / "test", folder / "data" / "test"):
         if part.is_dir():
             return os.path.join(glob.escape(str(part)), "*.npy")
+    if is_there_to_get and not folder.exists() and not folder.suffix and not glob.has_magic(pattern):
+        return os.path.join(pattern, "test", "*.npy")  # where it will be
     return pattern
 
 
