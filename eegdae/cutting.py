@@ -270,7 +270,8 @@ def _starts(
         if not trials:
             raise EegdaeError(
                 f"{recording.source}: has no event to lock windows to (windows.tmin={cutting.tmin:g}); set "
-                "windows.tmin=null to cut it as a whole"
+                "data.events=all where it may be of another kind (trials, instants), or windows.tmin=null to "
+                "cut it as a whole"
             )
         shift = math.floor(cutting.tmin * recording.sfreq + 0.5)
         starts = np.array([t.start + shift for t in trials], dtype=np.int64)

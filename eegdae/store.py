@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,10 @@ _PLAIN = (
     "notes",
     "image_shape",
 )
+
+
+class Unwritable(EegdaeError):
+    """The folder of a store cannot be written, or its disk is full."""
 
 
 def build(
@@ -86,8 +91,10 @@ def build(
 
     Raises
     ------
+    Unwritable
+        If the folder cannot be written, or its disk is full.
     EegdaeError
-        If there is no recording, one does not fit the others, no window is left, or the disk is full.
+        If there is no recording, one does not fit the others, or no window is left.
     """
     workers = workers or Workers()
     try:
@@ -100,7 +107,7 @@ def build(
             cut = _Cut(load, cutting, common, None if workers.n_jobs == 1 else part.path)
             _write(part, workers.map(cut, items), cutting, classes, common, drop, dict(about or {}))
     except OSError as error:
-        raise EegdaeError(
+        raise Unwritable(
             f"{folder.parent}: windows cannot be written: {error.strerror or error}; nothing is left of "
             "them; make room, or set prepare.store to another folder, or to null to keep windows in memory"
         ) from error
@@ -258,9 +265,10 @@ class _Build:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._x.close()
-        if self._mask is not None:
-            self._mask.close()
+        for rows in (self._x, self._mask):
+            with suppress(OSError):  # on a full disk what is left to write fails again
+                if rows is not None:
+                    rows.close()
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 

@@ -68,7 +68,7 @@ def refused(capsys, tmp_path, *args):
         ("short.edf", 0.9999, "was cut off"),
         ("header.edf", 0.0001, "header is damaged or cut off"),
         ("edf.fif", 1, "is not a FIF file"),
-        ("edf.bdf", 1, "is not an BDF file"),
+        ("edf.bdf", 1, "is no BDF file"),
         ("edf.set", 1, "cannot be read by MNE"),
     ],
 )
@@ -171,6 +171,39 @@ def test_no_channel_left(capsys, tmp_path):
 def test_a_single_class(capsys, tmp_path):
     line = train(capsys, tmp_path, flags=my_recordings(tmp_path, label=np.array(["x"] * 8)))
     assert "data.labels: ['x'] is a single class" in line
+
+
+@pytest.mark.parametrize("label", [["z", "y"] + ["x", "y"] * 3, ["x"] * 7 + ["y"]])
+def test_a_class_in_one_recording_only(capsys, tmp_path, label):
+    line = train(capsys, tmp_path, flags=my_recordings(tmp_path, label=np.array(label)))
+    missing = "z" if "z" in label else "y"
+    assert f"has no training row of class {missing}; split by another group, or leave out what few" in line
+
+
+def test_what_preparation_did_stands_in_the_report(tmp_path, capsys):
+    import edfio
+
+    for k in range(4):
+        noise = np.random.default_rng(k).normal(size=(3, 1000)) * 20
+        signals = [
+            edfio.EdfSignal(x[: 10 * rate], rate, label=name, physical_dimension="uV")
+            for x, name, rate in zip(noise, ("Fz", "Cz", "Pz"), (100, 100, 50), strict=True)
+        ]
+        marks = [edfio.EdfAnnotation(at, 4, label) for at, label in ((0, "a"), (5, "b"), (70, "late"))]
+        edfio.Edf(signals, annotations=marks).write(tmp_path / f"S{k}.edf")
+    folder = tmp_path / "run"
+    args = [word for word in OWN if not word.startswith("~")]
+    args += ["windows.size=1", "windows.bad_channels=drop", "data.prepare.bad_channels=[Cz]"]
+    args += ["~experiment", f"data={tmp_path}/S*.edf", "data.pattern='S{subject}.edf'"]
+    assert main(["train", *args, f"hydra.run.dir={folder}"]) == 0
+    out, page = capsys.readouterr().out, (folder / "report.html").read_text()
+    for note in (
+        "brought to 100 Hz: Pz from 50 Hz",
+        "1 event left out: outside the recording",
+        "bad channel Cz",
+    ):
+        assert f"S3.edf: {note}" in out or f"; {note}" in out
+        assert note in page
 
 
 def test_fewer_groups_than_folds(capsys, tmp_path):

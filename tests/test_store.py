@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
+from shell import full_disk
 
 from eegdae.cutting import Cutting
 from eegdae.errors import EegdaeError
@@ -255,34 +257,22 @@ def built(tmp_path, n_gb, limit):
     return done.stdout
 
 
-FULL = """
-import resource, signal, sys
-import numpy as np
-from pathlib import Path
-from eegdae.cutting import Cutting
-from eegdae.errors import EegdaeError
-from eegdae.recordings import as_recording
-from eegdae.store import build
-
-# what a full disk says, but for the word
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-one = as_recording(np.random.default_rng(0).normal(size=(3, 50_000)), sfreq=50.0, ch_names=list("abc"))
-try:
-    build(Path(sys.argv[1]), [one], lambda item: [item], Cutting(1.0))
-except EegdaeError as error:
-    print(error)
-"""
+@pytest.fixture
+def own_processes():
+    """Processes of joblib that this test alone uses: they take the limits that they are started under."""
+    get_reusable_executor().shutdown(wait=True)
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
-def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "a")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
+@pytest.mark.usefixtures("own_processes")
+@pytest.mark.parametrize(("n_bytes", "n_jobs"), [(0, 1), (50, 1), (5_000, 1), (100_000, 1), (5_000, 2)])
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path, n_bytes, n_jobs):
+    """At the first byte, in a header, where what is left is written at the end, and in between."""
+    with full_disk(n_bytes), pytest.raises(EegdaeError, match="windows cannot be written") as caught:
+        build(tmp_path / "a", [rec(0, n_times=20_000)], one, Cutting(1.0), workers=Workers(n_jobs))
+    assert str(caught.value) == (
+        f"{tmp_path}: windows cannot be written: File too large; nothing is left of them; make room, or set "
+        "prepare.store to another folder, or to null to keep windows in memory"
     )
-    assert "windows cannot be written: File too large; nothing is left of them" in done.stdout
-    assert done.stdout.count("\n") == 1
     assert os.listdir(tmp_path) == []

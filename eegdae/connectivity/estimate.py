@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from eegdae.connectivity.arrays import as_tensor
 from eegdae.connectivity.autoregressive import fit_var

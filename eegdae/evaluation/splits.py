@@ -127,7 +127,7 @@ def make_folds(
         if missing:
             raise EegdaeError(
                 f"split: fold {number} has no training row of class {', '.join(sorted(missing))}; "
-                "split by another group"
+                "split by another group, or leave out what few groups have (data.labels.map)"
             )
     return folds
 

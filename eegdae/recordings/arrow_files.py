@@ -31,7 +31,7 @@ def read_arrow(path: Path) -> pd.DataFrame:
         If pyarrow is not installed, or the file is damaged or of another format.
     """
     try:
-        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow as pa
         from pyarrow import feather, parquet
     except ImportError as error:
         raise EegdaeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import mne_files
 from eegdae.recordings.intact import check_intact
+from eegdae.recordings.mne_events import left_out
 from eegdae.recordings.recording import Recording
 
 DATATYPES = ("eeg", "ieeg", "meg")
@@ -42,7 +44,7 @@ def is_bids(folder: Path) -> bool:
     bool
         True where it holds ``dataset_description.json``.
     """
-    return (folder.expanduser() / "dataset_description.json").is_file()
+    return os.path.isfile(os.path.expanduser(folder / "dataset_description.json"))  # False where it may not
 
 
 def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
@@ -73,10 +75,11 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         If it is no such data set, holds nothing that was asked for, or a file cannot be read.
     """
     try:
-        import mne_bids  # type: ignore[import-untyped]
+        import mne_bids
     except ImportError as error:
         raise EegdaeError("data.source=bids needs mne-bids: pip install 'eegdae[bids]'") from error
 
+    _look_into(path)
     if not is_bids(path):
         raise EegdaeError(
             f"{path}: is no BIDS data set: it holds no dataset_description.json; give the data set's root"
@@ -85,16 +88,15 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     if datatype is not None and datatype not in DATATYPES:
         raise EegdaeError(f"data.datatype={datatype!r}: {did_you_mean(datatype, DATATYPES)}")
     kinds = list(DATATYPES) if datatype is None else [datatype]
+    files = _files(path, kinds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = mne_bids.find_matching_paths(
-                path, datatypes=kinds, suffixes=kinds, extensions=list(_EXTENSIONS)
-            )
-        except (ValueError, OSError, RuntimeError) as error:
+            found = [mne_bids.get_bids_path_from_fname(file, check=False) for file in files]
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
             raise EegdaeError(f"{path}: cannot be read as a BIDS data set: {_one_line(error)}") from error
     # A FIF recording in parts is read from its first one.
-    found = sorted((p for p in found if p.split in (None, "01", "1")), key=lambda p: str(p.fpath))
+    found = [p for p in found if p.split in (None, "01", "1")]
     if not found:
         raise EegdaeError(
             f"{path}: holds no recording of {', '.join(kinds)} that ends in {', '.join(_EXTENSIONS)}"
@@ -103,6 +105,32 @@ def read_bids(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         found = _chosen(found, key, entity, options.get(key))
     several = len({p.task for p in found}) > 1
     return [_read(p, options, several_tasks=several) for p in found]
+
+
+def _files(root: Path, kinds: Sequence[str]) -> list[Path]:
+    """List the recordings of people and sessions, sorted; what derivatives and source data hold are none.
+
+    mne-bids would look into every folder, follow links in circles, and pass over what it may not look into.
+    """
+    found: dict[Path, Path] = {}
+    for subject in _look_into(root):
+        if not subject.name.startswith("sub-") or not (subject.is_dir() or subject.is_symlink()):
+            continue
+        inside = _look_into(subject)
+        inside += [f for each in inside if each.name.startswith("ses-") for f in _look_into(each)]
+        for folder in inside:
+            for file in _look_into(folder) if folder.name in kinds else ():
+                if file.name.endswith(tuple(f"_{folder.name}{ending}" for ending in _EXTENSIONS)):
+                    # a person may be a link to another: read once
+                    found.setdefault(Path(os.path.realpath(folder)) / file.name, file)
+    return sorted(found.values(), key=str)
+
+
+def _look_into(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise EegdaeError(f"{folder}: cannot be looked into: {error.strerror or error}") from error
 
 
 def _chosen(paths: list[Any], key: str, entity: str, wanted: object) -> list[Any]:
@@ -128,10 +156,10 @@ def _read(bids_path: Any, options: Mapping[str, Any], *, several_tasks: bool) ->
         _check_table(
             bids_path.find_matching_sidecar(suffix=suffix, extension=".tsv", on_error="ignore"), columns
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what a data set may leave out
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")  # of what a data set may leave out
         try:
-            raw = mne_bids.read_raw_bids(bids_path, verbose="error")
+            raw = mne_bids.read_raw_bids(bids_path, verbose="warning")
             raw.load_data(verbose="error")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
         except Exception as error:  # of MNE's readers and of tables that are damaged: anything
@@ -139,8 +167,10 @@ def _read(bids_path: Any, options: Mapping[str, Any], *, several_tasks: bool) ->
     run = bids_path.run or ""
     if several_tasks:
         run = "_".join(part for part in (bids_path.task, run) if part)
+    recording = mne_files.from_raw(raw, {**options, "bads": options.get("bads") or "mask"}, file)
     return replace(
-        mne_files.from_raw(raw, {**options, "bads": options.get("bads") or "mask"}, file),
+        recording,
+        notes=(*recording.notes, *left_out(caught)),
         subject=bids_path.subject or "",
         session=bids_path.session or "",
         run=run,
@@ -165,4 +195,6 @@ def _check_table(path: Any, columns: Sequence[str]) -> None:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
     return (" ".join(str(error).split()) or type(error).__name__)[:300]

@@ -46,7 +46,7 @@ def locate(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Path]:
     patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())
     if not patterns:
         raise EegdaeError("data.path is not set; give a file, a glob, a folder or a list of them")
-    found = [_expand(str(pattern), extensions) for pattern in patterns]
+    found = [_looked_for(str(pattern), extensions) for pattern in patterns]
     cached = cache_dir() / str(cfg.get("name", ""))
     # What lies in the cache folder may be half of an interrupted download, so it goes through fetch again.
     if cfg.get("resource") and (not all(found) or any(cached in f.parents for fs in found for f in fs)):
@@ -84,6 +84,21 @@ def _expand_below(folder: Path, pattern: str, extensions: tuple[str, ...]) -> li
     return []
 
 
+def _looked_for(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
+    try:
+        found = _expand(pattern, extensions)
+        if not found:  # glob passes over a folder that it may not look into
+            next(Path(pattern).expanduser().parent.iterdir(), None)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        return []
+    except (OSError, RuntimeError) as error:  # the latter where there is no such user's home
+        reason = getattr(error, "strerror", None) or error
+        raise EegdaeError(f"data.path={pattern}: cannot be looked for: {reason}") from error
+    return found
+
+
 def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
     if pattern.startswith(_PACKAGE):
         return [Path(str(resources.files("eegdae"))) / pattern.removeprefix(_PACKAGE)]
@@ -91,7 +106,7 @@ def _expand(pattern: str, extensions: tuple[str, ...]) -> list[Path]:
     if path.is_dir() and not path.name.lower().endswith(extensions):
         return sorted(f for f in path.iterdir() if f.name.lower().endswith(extensions) and f.name[0] != ".")
     # A file may have brackets in its name, so it is looked for as it stands first.
-    return [path] if path.exists() else _globbed(str(path))
+    return [path] if path.exists() or path.is_symlink() else _globbed(str(path))
 
 
 def _globbed(pattern: str) -> list[Path]:

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +25,12 @@ def companions(path: Path, listed: dict[Path, list[str]] | None = None) -> list[
     Returns
     -------
     list of Path
-        The files of a folder at any depth; of a file, itself and those beside it whose names begin with its
-        stem (``.eeg`` and ``.vmrk`` of a ``.vhdr``, ``.fdt`` of a ``.set``, the parts of a split FIF file),
-        sorted.
+        The files of a folder at any depth, but for hidden folders (``.git``); of a file, itself and those
+        beside it whose names begin with its stem (``.eeg`` and ``.vmrk`` of a ``.vhdr``, ``.fdt`` of a
+        ``.set``, the parts of a split FIF file), sorted.
     """
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        return sorted(file for file in _inside(path) if file.is_file())
     listed = {} if listed is None else listed
     if path.parent not in listed:
         listed[path.parent] = sorted(os.listdir(path.parent))
@@ -39,6 +39,19 @@ def companions(path: Path, listed: dict[Path, list[str]] | None = None) -> list[
     last = next((k for k in range(first, len(names)) if not names[k].startswith(stem)), len(names))
     beside = (path.parent / name for name in names[first:last])
     return sorted({path, *(file for file in beside if file.is_file())})
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Walk through a folder and what links lead to, each place once."""
+    seen: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        place = os.path.realpath(here)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(here) / name for name in names)
 
 
 class Fingerprints:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import mmap
-import re
 import struct
 import zlib
 from pathlib import Path
 
 from eegdae.errors import EegdaeError
+from eegdae.recordings.brainvision_intact import check_brainvision
 from eegdae.recordings.mat_intact import check_mat5
 
 _EDF_MAGIC = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI"}
-_BRAINVISION_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8}
 _SAMPLE_BYTES = {".edf": 2, ".bdf": 3}
 
@@ -22,9 +21,9 @@ def check_intact(path: Path) -> None:
     """Refuse a file that is missing, empty, cut off, or not what its name says.
 
     EDF and BDF: the header tells how many bytes must follow; MNE only warns when they do not. FIF: every tag
-    must be whole, up to the one that ends the file. BrainVision: the data and marker files that the header
-    names are there, the data hold whole samples, and no marker lies behind them. GDF: as EDF. EEGLAB: see
-    `eegdae.recordings.mat_intact`. Other formats are left to MNE.
+    must be whole, up to the one that ends the file. BrainVision: see `eegdae.recordings.brainvision_intact`.
+    GDF and CNT: as EDF, with the table of events. EEGLAB: see `eegdae.recordings.mat_intact`. Other formats
+    are left to their readers.
 
     Parameters
     ----------
@@ -44,20 +43,24 @@ def check_intact(path: Path) -> None:
 
 def _check(path: Path) -> None:
     if not path.exists():
-        raise EegdaeError(f"{path}: no such file")
+        leads = ": it is a link that leads nowhere" if path.is_symlink() else ""
+        raise EegdaeError(f"{path}: no such file{leads}")
     if path.is_dir():
         return
-    if path.stat().st_size == 0:
-        raise EegdaeError(f"{path}: the file is empty")
+    with path.open("rb") as file:  # may it be read?
+        if not file.read(1):
+            raise EegdaeError(f"{path}: the file is empty")
     suffix = path.suffix.lower()
     if suffix in _EDF_MAGIC:
         _check_edf(path, suffix)
     elif path.name.lower().endswith((".fif", ".fif.gz")):
         _check_fif(path)
     elif suffix == ".vhdr":
-        _check_brainvision(path)
+        check_brainvision(path)
     elif suffix == ".gdf":
         _check_gdf(path)
+    elif suffix == ".cnt":
+        _check_cnt(path)
     elif suffix in (".set", ".mat"):
         check_mat5(path)
 
@@ -67,7 +70,7 @@ def _check_edf(path: Path, suffix: str) -> None:
         head = file.read(256)
         kind = suffix[1:].upper()
         if head[:8] != _EDF_MAGIC[suffix]:
-            raise EegdaeError(f"{path}: is not an {kind} file: it begins with {head[:8]!r}")
+            raise EegdaeError(f"{path}: is no {kind} file: it begins with {head[:8]!r}")
         try:
             # EDF specification: bytes 184, 236, 252 hold header length, number of records, number of signals.
             n_header, n_records, n_signals = int(head[184:192]), int(head[236:244]), int(head[252:256])
@@ -88,8 +91,10 @@ def _check_edf(path: Path, suffix: str) -> None:
 def _check_gdf(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(256)
-        if head[:4] != b"GDF " or len(head) < 256:
-            raise EegdaeError(f"{path}: is not a GDF file: it begins with {head[:8]!r}")
+        if head[:4] != b"GDF ":
+            raise EegdaeError(f"{path}: is no GDF file: it begins with {head[:8]!r}")
+        if len(head) < 256:
+            raise EegdaeError(f"{path}: its GDF header is damaged or cut off")
         is_old = head[4:5] == b"1"
         # GDF 1: 64-bit header length at 184, 32-bit number of signals at 252; GDF 2: 16 bits each, in blocks.
         n_header = struct.unpack_from("<q" if is_old else "<H", head, 184)[0] * (1 if is_old else 256)
@@ -118,29 +123,27 @@ def _check_gdf(path: Path) -> None:
         )
 
 
-def _check_brainvision(path: Path) -> None:
-    fields = dict(
-        re.findall(r"^(\w+)=(.*?)\s*$", path.read_text("utf-8", errors="replace"), flags=re.MULTILINE)
-    )
-    beside: dict[str, Path] = {}
-    for key in ("DataFile", "MarkerFile"):
-        if key in fields:
-            beside[key] = path.parent / fields[key]
-            if not beside[key].is_file():
-                raise EegdaeError(f"{path}: its {key}={fields[key]} is missing; put it into the same folder")
-    width = _BRAINVISION_BYTES.get(fields.get("BinaryFormat", ""))
-    if width is None or "DataFile" not in beside or not fields.get("NumberOfChannels", "").isdigit():
-        return  # text data, or a header that MNE refuses with a word of its own
-    found, sample = beside["DataFile"].stat().st_size, width * int(fields["NumberOfChannels"])
-    markers: list[int] = []
-    if "MarkerFile" in beside:
-        text = beside["MarkerFile"].read_text("utf-8", errors="replace")
-        markers = [int(n) for n in re.findall(r"^Mk\d+=[^,]*,[^,]*,(\d+)", text, flags=re.MULTILINE)]
-    if sample and (found % sample or max(markers, default=0) > found // sample):
+def _check_cnt(path: Path) -> None:
+    found = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(900)
+        if head[:4] in (b"RIFF", b"RF64"):
+            return  # of ANT, which MNE reads by another package
+        # MNE looks at no more of it than what follows; P. Bourke, EEG file formats: the setup has 900 bytes
+        if head[:9] != b"Version 3":
+            raise EegdaeError(f"{path}: is no CNT file: it begins with {head[:9]!r}")
+        n_signals = int.from_bytes(head[370:372], "little")
+        if len(head) < 900 or not 0 < n_signals <= found // 75:
+            raise EegdaeError(f"{path}: its CNT header is damaged or cut off")
+        (position,) = struct.unpack_from("<i", head, 886)  # of the table of events; it wraps at 2 GB
+        if position <= 0 or found >= 2**31:
+            return
+        file.seek(position)
+        table = file.read(9)
+    expected = position + 9 + (struct.unpack_from("<i", table, 1)[0] if len(table) == 9 else 0)
+    if found < expected:
         raise EegdaeError(
-            f"{beside['DataFile']}: was cut off: {found} bytes, {found / sample:g} samples"
-            + (f", and a marker at sample {max(markers)}" if markers else "")
-            + "; get it anew"
+            f"{path}: was cut off: its header says {expected} bytes, the file has {found}; get it anew"
         )
 
 
@@ -164,7 +167,7 @@ def _check_fif(path: Path) -> None:
             )
         kind, _, size, following = struct.unpack_from(">iIii", content, position)
         if seen == 0 and kind != 100:
-            raise EegdaeError(f"{path}: is not a FIF file: it begins with {content[:8]!r}")
+            raise EegdaeError(f"{path}: is no FIF file: it begins with {content[:8]!r}")
         end = position + 16 + size
         if size < 0 or end > n_bytes:
             raise EegdaeError(

@@ -1,7 +1,7 @@
-"""Is a MATLAB file of level 5 (also EEGLAB's .set) whole? SciPy's reader crashes the process on some damage.
+"""Is a MATLAB file of level 4 or 5 (also EEGLAB's .set) whole? SciPy crashes the process on some damage.
 
-Layout: MathWorks, MAT-File Format, the chapter on level 5: 128 bytes of header, then elements of type, size
-and content; matrices hold elements in turn.
+Layout: MathWorks, MAT-File Format. Level 5: 128 bytes of header, then elements of type, size and content;
+matrices hold elements in turn. Level 4: matrices one after the other, each with 20 bytes of header.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}
 """Type of an element of numbers -> bytes each."""
+_WIDTHS_4 = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}
+"""The same of level 4."""
 _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _NUMBERS = 1, 2, 3, 4, 5, range(6, 16)
 _OPAQUE = (16, 17)  # function handles and objects, whose layout is not published
 _COMPLEX = 0x0800
@@ -55,6 +57,40 @@ def check_mat5(path: Path) -> None:
                 _check_file(content, order)
             except _Damaged as error:
                 raise EegdaeError(f"{path}: was cut off or is damaged: {error}; get it anew") from error
+
+
+def check_mat4(path: Path) -> None:
+    """Refuse a MATLAB file of level 4 whose matrices do not fill it.
+
+    Parameters
+    ----------
+    path : Path
+        A file of level 4.
+
+    Raises
+    ------
+    EegdaeError
+        Names the file and the byte.
+    """
+    at, end = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while at < end:
+            file.seek(at)
+            head = file.read(20)
+            order = "<" if head[2:4] == b"\0\0" else ">"
+            kind, n_rows, n_columns, is_complex, n_name = (
+                struct.unpack(f"{order}5i", head) if len(head) == 20 else (-1,) * 5
+            )
+            width = _WIDTHS_4.get(kind // 10 % 10)
+            if not 0 <= kind < 5000 or width is None or min(n_rows, n_columns, n_name) < 0:
+                raise EegdaeError(f"{path}: was cut off or is damaged: byte {at}: no matrix begins there")
+            size = 20 + n_name + n_rows * n_columns * width * (1 + bool(is_complex))
+            if at + size > end:
+                raise EegdaeError(
+                    f"{path}: was cut off or is damaged: byte {at}: a matrix of {size} bytes, {end} is the "
+                    "end; get it anew"
+                )
+            at += size
 
 
 def _check_file(content: _Buffer, order: str) -> None:

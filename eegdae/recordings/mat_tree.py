@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError
+from eegdae.recordings.mat_intact import check_mat4
 from eegdae.recordings.mat_v5 import DEEPEST, DENSEST, read_v5
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -60,6 +61,7 @@ def mat_tree(path: Path, names: Iterable[str] | None = None) -> dict[str, Any]:
 def _read_v4(path: Path, names: list[str] | None) -> dict[str, Any]:
     from scipy.io import loadmat
 
+    check_mat4(path)
     found = loadmat(path, variable_names=names)
     return {
         name: _from_v4(value)
@@ -79,7 +81,7 @@ def _from_v4(value: Any) -> Any:
 
 def _read_hdf5(path: Path, names: list[str] | None) -> dict[str, Any]:
     try:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
     except ImportError as error:
         raise EegdaeError(
             f"{path}: is a MATLAB file of version 7.3, which needs h5py: pip install 'eegdae[mat]'"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,7 +53,8 @@ def annotations_of(raw: Any, events: str, *, source: str) -> list[Annotation]:
         The recording.
     events : {"trials", "instants", "all", "stim"}
         Annotations that last; those that do not (one sample at most), as one sample each; both; or the onsets
-        of the trigger channels (`mne.find_events`), one sample each, with their code as label.
+        of the trigger channels (`mne.find_events`), one sample each, with their code as label. A code that
+        stands at the very first sample is no onset: the channel may never have been 0.
     source : str
         What an error calls it.
 
@@ -77,6 +81,28 @@ def annotations_of(raw: Any, events: str, *, source: str) -> list[Annotation]:
         elif not is_instant and max(start, 0) < min(stop, raw.n_times):
             found.append(Annotation(max(start, 0), min(stop, raw.n_times), label))
     return found
+
+
+def left_out(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
+    """Count the events that MNE left out, or cut off, while it read a file.
+
+    Parameters
+    ----------
+    caught : iterable of WarningMessage
+        What it warned of.
+
+    Returns
+    -------
+    tuple of str
+        For `Recording.notes`; empty where there were none.
+    """
+    notes = []
+    for each in caught:
+        found = re.match(r"(Omitted|Limited) (\d+) annotation", str(each.message))
+        if found:
+            n, what = int(found[2]), "left out: outside" if found[1] == "Omitted" else "cut off at the end of"
+            notes.append(f"{n} event{'' if n == 1 else 's'} {what} the recording")
+    return tuple(dict.fromkeys(notes))
 
 
 def bad_stretches(raw: Any, n_chans: int) -> NDArray[np.bool_] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.beside import annotate_from, beside
 from eegdae.recordings.intact import check_intact
-from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events
+from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events, left_out
 from eegdae.recordings.montages import standard_positions
 from eegdae.recordings.recording import Recording, as_recording
 
@@ -39,7 +40,9 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
 
     Tested with files that other libraries wrote: EDF, BDF, BrainVision, EEGLAB and FIF (in parts, too).
     GDF and CNT are tested with small files written byte by byte. What else MNE reads is untested here. Of
-    two channels of one name MNE makes NAME-0 and NAME-1.
+    two channels of one name MNE makes NAME-0 and NAME-1. Channels of an EDF, BDF or GDF file that are slower
+    than its fastest one MNE brings to the rate of that, and events outside the recording it leaves out;
+    ``notes`` names and counts them.
 
     Parameters
     ----------
@@ -63,9 +66,9 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
     import mne
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged headers; what counts is checked below
-            raw = mne.io.read_raw(path, preload=False, verbose="error")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")  # of damaged headers; what counts is checked below
+            raw = mne.io.read_raw(path, preload=False, verbose="warning")
             raw.get_channel_types()  # a damaged file may hold kinds that MNE does not know
             options = _without_excluded(raw, options)
     except Exception as error:  # the readers raise anything from AssertionError to XMLSyntaxError
@@ -74,7 +77,8 @@ def read_mne(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         check_intact(Path(part))
     for file in annotation_files(path, options):
         annotate_from(raw, path, file)
-    return [from_raw(raw, options, path)]
+    recording = from_raw(raw, options, path)
+    return [replace(recording, notes=(*recording.notes, *left_out(caught)))]
 
 
 def _without_excluded(raw: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -151,7 +155,7 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
     data = _signals(raw, picks, np.where(volts, 1e6, 1.0), path)
     if options.get("bads") == "mask":
         data[[raw.ch_names[pick] in bads for pick in picks]] = np.nan
-    return as_recording(
+    recording = as_recording(
         data,
         sfreq=float(raw.info["sfreq"]),
         ch_names=names,
@@ -163,6 +167,7 @@ def from_raw(raw: Any, options: Mapping[str, Any], path: Path) -> Recording:
         subject=_subject(raw),
         copy=False,
     )
+    return replace(recording, notes=_slower(raw, picks, names))
 
 
 def first_parts(paths: Sequence[Path]) -> list[Path]:
@@ -236,6 +241,23 @@ def _bads(raw: Any, word: object) -> tuple[str, ...]:
     if word is not None and word not in BADS:
         raise EegdaeError(f"data.bads={word!r}: {did_you_mean(word, BADS)}")
     return tuple(raw.info["bads"])
+
+
+def _slower(raw: Any, picks: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
+    """Say which channels of an EDF, BDF or GDF file MNE brought to the rate of its fastest one."""
+    about = (getattr(raw, "_raw_extras", None) or [{}])[0] or {}
+    if not {"n_samps", "sel", "max_samp", "record_length"} <= set(about):
+        return ()
+    each, sfreq, most = np.asarray(about["n_samps"]), float(raw.info["sfreq"]), int(about["max_samp"])
+    each, (num, den) = each[np.asarray(about["sel"])], about["record_length"]  # a record lasts num / den s
+    if len(each) != len(raw.ch_names) or not np.isclose(most * den / num, sfreq):
+        return ()  # a Raw object that is no longer as in the file
+    told = [
+        f"{name} from {sfreq * each[k] / most:g} Hz"
+        for k, name in zip(picks, names, strict=True)
+        if each[k] < most
+    ]
+    return (f"brought to {sfreq:g} Hz: {', '.join(told)}",) if told else ()
 
 
 def _subject(raw: Any) -> str:

@@ -1,7 +1,8 @@
 """Recordings of the data sets of MOABB, by the name of their class; MOABB downloads and reads them.
 
 A run becomes a recording, a trial an annotation over the interval that the data set declares. MOABB
-(``pip install 'eegdae[moabb]'``) keeps its files in the folder ``data.path`` while it is asked from here.
+(``pip install 'eegdae[moabb]'``) keeps its files in the folder ``data.path`` while it is asked from here. It
+takes triggers from `mne.find_events`, which finds none at the very first sample of a recording.
 """
 
 from __future__ import annotations
@@ -105,6 +106,12 @@ def find_folder(cfg: Mapping[str, Any], _: tuple[str, ...]) -> list[Path]:
     if not isinstance(wanted, str | os.PathLike):
         raise EegdaeError(f"data.path={wanted}: a folder is needed, in which MOABB keeps its files")
     folder, cached = Path(wanted).expanduser(), cache_dir() / str(cfg.get("name", ""))
+    try:
+        folder.stat()
+    except PermissionError as error:
+        raise EegdaeError(f"data.path={wanted}: cannot be looked into: {error.strerror}") from error
+    except OSError:
+        pass  # it is not there
     if not folder.is_dir() and cfg.get("name") and cached.is_dir():
         folder = cached
     if not folder.is_dir() and cfg.get("name") and cfg.get("resource"):

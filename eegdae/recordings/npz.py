@@ -127,6 +127,23 @@ def as_arrays(recording: Recording, *, label: str = "") -> dict[str, NDArray[Any
     return arrays | {key: np.array([value]) for key, value in about.items() if value}
 
 
+def why_no_arrays(error: Exception) -> str:
+    """Say in one line why NumPy cannot read arrays; it would advise to run what a file holds.
+
+    Parameters
+    ----------
+    error : Exception
+        Of `numpy.load`.
+
+    Returns
+    -------
+    str
+    """
+    reason = " ".join(str(error).split())[:200] or "it is damaged"
+    is_pickle = "pickle" in reason or "Object arrays" in reason
+    return "it holds objects of Python, which are never read, or is damaged" if is_pickle else reason
+
+
 def _signals(
     arrays: dict[str, NDArray[Any]], layout: object, path: Path
 ) -> tuple[list[NDArray[Any]], NDArray[Any]]:
@@ -174,7 +191,7 @@ def _arrays(path: Path, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
             found = list(archive.files)
             arrays = {key: np.asarray(archive[name]) for key, name in named.items() if name in found}
     except Exception as error:  # a damaged header raises anything from BadZipFile to TokenError
-        reason = " ".join(str(error).split())
+        reason = why_no_arrays(error)
         raise EegdaeError(f"{path}: cannot be read as an .npz archive of plain arrays: {reason}") from error
     for key, name in named.items() if foreign else ():
         if name not in found:

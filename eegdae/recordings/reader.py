@@ -79,13 +79,13 @@ class Reader:
         source = source_of(self.cfg)
         return first_parts(source.find(self.cfg, source.endings))
 
-    def tables(self, files: Sequence[Path] = ()) -> list[Path]:
-        """Name the files that say what others hold.
+    def beside(self, files: Sequence[Path]) -> list[Path]:
+        """Name what is read besides the files themselves and those that share their names.
 
         Parameters
         ----------
         files : sequence of Path
-            What is read.
+            Of `files`.
 
         Returns
         -------
@@ -97,10 +97,9 @@ class Reader:
         EegdaeError
             If one of those is missing.
         """
-        about = self.cfg.get("about")
-        file = about.get("path") if isinstance(about, Mapping) else about
-        tables = [] if file is None else [Path(str(file)).expanduser()]
-        of_file = source_of(self.cfg).beside
+        about, of_file = self.cfg.get("about"), source_of(self.cfg).beside
+        table = about.get("path") if isinstance(about, Mapping) else about
+        tables = [] if table is None else [Path(str(table)).expanduser()]
         return tables + [other for path in files if of_file is not None for other in of_file(path, self.cfg)]
 
     def __call__(self, path: Path) -> Iterator[Recording]:
@@ -123,7 +122,11 @@ class Reader:
         """
         source = source_of(self.cfg)
         check_intact(path)
-        for rec in source.read(path, self.cfg):
+        try:
+            found = source.read(path, self.cfg)
+        except OSError as error:  # a folder of a file's name, a disk that fails
+            raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
+        for rec in found:
             yield self.finished(rec, Path(rec.source) if source.folder and path.is_dir() else path)
 
     def finished(self, recording: Recording, path: Path) -> Recording:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.labels import runs_of
+from eegdae.recordings.npz import why_no_arrays
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
 NORMAL, ANOMALY = "normal", "anomaly"
@@ -160,8 +161,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         with loaded as archive:
             return {key: np.asarray(archive[key]) for key in archive.files}
     except Exception as error:  # a damaged header raises anything from BadZipFile to TokenError
-        reason = " ".join(str(error).split())[:200]
-        raise EegdaeError(f"{path}: cannot be read as arrays: {reason or 'it is damaged'}") from error
+        raise EegdaeError(f"{path}: cannot be read as arrays: {why_no_arrays(error)}") from error
 
 
 def _listed(table: Path, name: str, n_times: int) -> NDArray[np.int8]:

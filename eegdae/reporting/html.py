@@ -18,6 +18,18 @@ class Strong(str):
     """A table cell that stands out, such as the best value of a column."""
 
 
+class Severity(str):
+    """A cell that says how bad something is: ``error``, ``warning`` or ``note``; it has colour and sign."""
+
+
+SIGNS = {
+    "error": "\N{HEAVY MULTIPLICATION X}",
+    "warning": "\N{BLACK UP-POINTING TRIANGLE}",
+    "note": "\N{BULLET}",
+}
+"""What stands before the word, so that colour alone tells nothing."""
+
+
 class Text:
     """Paragraphs.
 
@@ -49,7 +61,7 @@ class Table:
     header : sequence of str
         One name a column; empty for a table of facts whose first column names the row.
     rows : sequence of sequence of str
-        Cells; a `Strong` one is bold.
+        Cells; a `Strong` one is bold, a `Severity` coloured.
     caption : str
     notes : sequence of str
         One paragraph each.
@@ -190,6 +202,9 @@ def render(title: str, sections: Sequence[Section]) -> str:
 
 def _cell(text: str, css: str, *, is_name: bool) -> str:
     shown = f"<strong>{escape(text)}</strong>" if isinstance(text, Strong) else escape(text)
+    if isinstance(text, Severity):
+        sign = f'<span aria-hidden="true">{SIGNS[text]}</span>'
+        shown = f'<span class="severity {text}">{sign} {text}</span>'
     return f'<th scope="row"{css}>{shown}</th>' if is_name else f"<td{css}>{shown}</td>"
 
 
@@ -240,7 +255,12 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0;
 thead th { border-bottom: 2px solid #555; }
 tbody th { font-weight: 500; }
 .num { text-align: right; white-space: nowrap; }
-.note, figcaption { font-size: .9rem; color: #4a4a4a; max-width: 46rem; }
+.severity { border-left: 4px solid; border-radius: 3px; padding: .05rem .5rem; white-space: nowrap;
+  font-weight: 600; }
+.severity.error { background: #fbe5da; border-color: #d55e00; color: #7a2f00; }
+.severity.warning { background: #fdf1d6; border-color: #e69f00; color: #5e4200; }
+.severity.note { background: #e0eef7; border-color: #0072b2; color: #004a75; }
+p.note, figcaption { font-size: .9rem; color: #4a4a4a; max-width: 46rem; }
 figure { margin: 1.25rem 0; }
 img { display: block; max-width: 100%; height: auto; }
 @media (max-width: 640px) {

@@ -10,7 +10,7 @@ from eegdae.inspection.whole import Inspection
 from eegdae.recordings.recording import join_units
 from eegdae.reporting.figures_images import image_sheet
 from eegdae.reporting.figures_recordings import eigenvalue_ratios, signal, spectra
-from eegdae.reporting.html import Block, FigureBlock, Section, Strong, Table, Text, render
+from eegdae.reporting.html import Block, FigureBlock, Section, Severity, Table, Text, render
 from eegdae.reporting.style import DASH
 
 MOST_ROWS = 300
@@ -91,10 +91,7 @@ def _images(inspection: ImageInspection) -> list[Block]:
 
 
 def _findings(inspection: Inspection | ImageInspection) -> list[Block]:
-    rows = [
-        [Strong(f.severity) if f.severity == "error" else f.severity, f.what, f.where, f.mend]
-        for f in inspection.findings
-    ]
+    rows = [[Severity(f.severity), f.what, f.where, f.mend] for f in inspection.findings]
     if not rows:
         return [Text("Nothing was found.")]
     return [Table(header=("severity", "what", "where", "mend"), rows=rows, caption=count_words(inspection))]

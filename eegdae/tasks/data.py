@@ -16,7 +16,7 @@ from eegdae.tasks.launch import conf_dir, register_resolvers
 USAGE = (
     "usage: eegdae data list | get NAME [key=value ...] | show NAME|PATH [key=value ...] [out=FILE.png] | "
     "check NAME|PATH ... [key=value ...] [out=FILE.html] | record stream=NAME out=FILE.npz | "
-    "cache | cache prune [all | KEY ...]"
+    "cache [prune [all | KEY ...]] [prepare.store=DIR]"
 )
 _WORDS = ("list", "get", "show", "check", "record", "cache")
 

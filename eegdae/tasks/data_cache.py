@@ -16,7 +16,7 @@ from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings import cache_dir
 from eegdae.store import read
 
-USAGE = "usage: eegdae data cache | eegdae data cache prune [all | KEY ...]"
+USAGE = "usage: eegdae data cache [prune [all | KEY ...]] [prepare.store=DIR | paths.cache_dir=DIR]"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def cache_command(words: Sequence[str]) -> list[str]:
     ----------
     words : sequence of str
         None, to list; ``prune``, for what nobody can use: killed builds, damaged ones, those of another
-        version; ``prune all``; ``prune`` and the first letters of keys.
+        version; ``prune all``; ``prune`` and the first letters of keys. Besides ``prepare.store=DIR`` or
+        ``paths.cache_dir=DIR``, as a run was given them; the default store without.
 
     Returns
     -------
@@ -101,9 +102,9 @@ def cache_command(words: Sequence[str]) -> list[str]:
     Raises
     ------
     EegdaeError
-        If the words are others, there is no such key, or a folder cannot be removed.
+        If the words are others, there is no such key or folder, or a folder cannot be removed.
     """
-    root = cache_dir() / "windows"
+    root, words = _root(words)
     found = entries(root)
     if not words:
         lines = [
@@ -136,6 +137,26 @@ def cache_command(words: Sequence[str]) -> list[str]:
             raise EegdaeError(f"{entry.folder}: cannot be removed: {error.strerror or error}") from error
         lines.append(f"removed: {entry.folder.name[:12]} ({entry.n_bytes / 1e6:.4g} MB)")
     return lines or ["nothing to remove; 'eegdae data cache prune all' removes whole ones too"]
+
+
+def _root(words: Sequence[str]) -> tuple[Path, list[str]]:
+    """Give the folder of all stores, and the words that do not say which it is."""
+    pairs = dict(word.split("=", 1) for word in words if "=" in word)
+    for key in pairs:
+        if key not in ("prepare.store", "paths.cache_dir"):
+            raise EegdaeError(
+                f"data cache {key}: {did_you_mean(key, ('prepare.store', 'paths.cache_dir'))}; {USAGE}"
+            )
+    rest = [word for word in words if "=" not in word]
+    if "prepare.store" in pairs:
+        root = Path(pairs["prepare.store"]).expanduser()
+    elif "paths.cache_dir" in pairs:
+        root = Path(pairs["paths.cache_dir"]).expanduser() / "windows"
+    else:
+        return cache_dir() / "windows", rest
+    if not root.is_dir():
+        raise EegdaeError(f"data cache: {root}: no such folder")
+    return root, rest
 
 
 def _state(entry: Entry) -> str:

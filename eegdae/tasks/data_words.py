@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -32,7 +32,7 @@ def split_words(args: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     overrides: dict[str, Any] = {}
     for arg in args:
         key, is_pair, text = arg.partition("=")
-        if not is_pair or Path(arg).exists() or not key.replace(".", "").replace("_", "").isalnum():
+        if not is_pair or os.path.exists(arg) or not key.replace(".", "").replace("_", "").isalnum():
             targets.append(arg)
             continue
         *parents, last = key.removeprefix("data.").split(".")
@@ -74,7 +74,7 @@ def configuration(target: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
                 f"data {target}: stands for recordings of your own; give the file or folder itself"
             )
     else:
-        if not any(mark in target for mark in "./*~") and not Path(target).exists():
+        if not any(mark in target for mark in "./*~") and not os.path.exists(target):
             raise EegdaeError(f"data {target}: no such set and no such file; {did_you_mean(target, known)}")
         of_files = as_config(target, **overrides)
         kinds = [read_set(file) for file in known.values()]

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.recordings.bids import is_bids
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
@@ -26,6 +27,8 @@ from eegdae.tasks.targets import check_targets
 log = logging.getLogger("eegdae")
 
 _FILES = {f".{kind}": f"{kind}_files" for kind in ("arff", "mat", "npy", "npz", "ts")}
+_FILES |= dict.fromkeys((".wav", ".wave", ".flac"), "sound_files")
+_FILES |= dict.fromkeys((".xdf", ".xdfz", ".xdf.gz"), "xdf_files")
 _FILES |= dict.fromkeys(
     (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".arrow", ".feather"), "table_files"
 )
@@ -206,7 +209,7 @@ def _data_path(arg: str) -> list[str]:
     quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
     choice = next((c for ending, c in _FILES.items() if files[0].lower().endswith(ending)), "files")
     folder = Path(files[0]).expanduser()
-    if (folder / "dataset_description.json").is_file():
+    if is_bids(folder):
         choice = "bids_files"
     elif folder.is_dir():
         from eegdae.recordings.load import holds_images

@@ -19,8 +19,9 @@ from eegdae.features import compute_views
 from eegdae.recentring import Recentring
 from eegdae.recordings import Reader, check_interpolated
 from eegdae.recordings.recording import image_words
+from eegdae.store import Unwritable
 from eegdae.tasks.settings import Settings
-from eegdae.tasks.stored import read_prepare, stored_windows
+from eegdae.tasks.stored import may_do_without, read_prepare, stored_windows
 from eegdae.windows import Windows, make_windows
 
 log = logging.getLogger("eegdae")
@@ -48,12 +49,19 @@ def load_windows(
     """
     reader, options = Reader(data), read_prepare(how or {})
     files = reader.files()
-    if options.store is None:
+    cut: Windows | None = None
+    if options.store is not None:
+        try:
+            cut, n_recordings = stored_windows(reader, files, windows, options)
+        except Unwritable as error:
+            if not may_do_without(files, windows, options):
+                raise
+            log.warning(f"warning: {str(error).split('; ')[0]}; windows are kept in memory")
+    if cut is None:
         recordings = [recording for file in files for recording in reader(file)]
         check_interpolated(data, [name for recording in recordings for name in recording.ch_names])
         cut, n_recordings = make_windows(recordings, classes=data.get("classes"), **windows), len(recordings)
     else:
-        cut, n_recordings = stored_windows(reader, files, windows, options)
         was_there = (name.rpartition("interpolated channel ")[2] for name in cut.dropped)
         check_interpolated(data, [*cut.ch_names, *was_there])
     n_subjects = cut.metadata["subject"].nunique()
@@ -78,7 +86,7 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 
 def check_alignment(windows: Windows, how: AlignmentSpec) -> None:
-    """Refuse images, and a group with fewer windows than it is to be aligned by: features may take minutes."""
+    """Refuse images, and groups with too few windows, before features are computed for minutes."""
     if how.is_of_signals and windows.image_shape is not None:
         raise EegdaeError(
             f"alignment={how.kind}: mixes the channels of signals, and these are images; use none"

@@ -15,10 +15,11 @@ from typing import Any
 
 import eegdae
 from eegdae import store
+from eegdae.connectivity.memory import free_memory
 from eegdae.cutting import Cutting
 from eegdae.errors import EegdaeError
-from eegdae.recordings import Reader
-from eegdae.recordings.fingerprint import Fingerprints
+from eegdae.recordings import Reader, cache_dir
+from eegdae.recordings.fingerprint import Fingerprints, companions
 from eegdae.tasks.settings.checks import known
 from eegdae.windows import Windows, channel_rules
 from eegdae.workers import Workers
@@ -95,6 +96,8 @@ def stored_windows(
 
     Raises
     ------
+    Unwritable
+        If the store cannot be written.
     EegdaeError
         As `eegdae.store.build` and `eegdae.store.read` do.
     """
@@ -104,11 +107,16 @@ def stored_windows(
     cutting = Cutting(**{**how, "reject_labels": _labels(how.get("reject_labels"))})
     try:
         options.store.mkdir(parents=True, exist_ok=True)
-        sources = Fingerprints(options.store / "files.json").of([*files, *reader.tables(files)])
     except OSError as error:
-        raise EegdaeError(
+        raise store.Unwritable(
             f"{error.filename or options.store}: {error.strerror}; set prepare.store to a folder that can be "
             "written, or to null to keep windows in memory"
+        ) from error
+    try:
+        sources = Fingerprints(options.store / "files.json").of([*files, *reader.beside(files)])
+    except OSError as error:
+        raise EegdaeError(
+            f"{error.filename or files[0]}: cannot be read: {error.strerror or error}"
         ) from error
     parts = {
         "schema": store.SCHEMA,
@@ -138,6 +146,27 @@ def stored_windows(
         os.utime(folder)  # when it was used last
     log.info(f"windows: {word}, {folder.name[:12]} ({found.x.nbytes / 1e6:.3g} MB)")
     return found, int(json.loads((folder / "store.json").read_text())["n_recordings"])
+
+
+def may_do_without(files: Sequence[Path], windows: Mapping[str, Any], options: Prepare) -> bool:
+    """Tell whether windows may be kept in memory where the store cannot be written.
+
+    Parameters
+    ----------
+    files, windows, options
+        As `stored_windows` takes them.
+
+    Returns
+    -------
+    bool
+        True for the default store, if windows and recordings probably fit: each byte of a file is taken for
+        one sample, of 4 bytes, in as many windows as overlap.
+    """
+    if options.store != cache_dir() / "windows":
+        return False
+    stride = windows.get("stride") or windows["size"]
+    n_bytes = sum(file.stat().st_size for path in files for file in companions(path))
+    return bool(4 * n_bytes * (1 + max(1.0, windows["size"] / stride)) < free_memory() / 2)
 
 
 def _labels(value: Any) -> tuple[str, ...]:

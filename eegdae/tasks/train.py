@@ -172,9 +172,9 @@ def _do_fold(
     table = windows.metadata.iloc[fold.test].reset_index(drop=True)
     table.insert(0, "row", fold.test)
     table.insert(1, "group", unit_of(windows.metadata)[fold.test])
-    for representation, proba in verdict.proba.items():
-        for k, label in enumerate(windows.classes):
-            table[f"{representation}|{label}"] = proba[:, k]
+    names = [f"{representation}|{label}" for representation in verdict.proba for label in windows.classes]
+    proba = pd.DataFrame(np.hstack(list(verdict.proba.values())), columns=names)
+    table = pd.concat([table, proba], axis=1)
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
     run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
@@ -184,8 +184,8 @@ def _do_fold(
     keep_subspaces(run, name, verdict.projections, settings)
     keep_reconstructions(run, name, verdict.reconstructions)
     run.write_csv(f"{name}/predictions.csv", table)
-    names = [re.sub("/+", "/", name).strip("/") or "all" for name in fold.test_groups]
-    groups = ", ".join(names[:4]) + (" ..." if len(fold.test_groups) > 4 else "")
+    tested = [re.sub("/+", "/", group).strip("/") or "all" for group in fold.test_groups]
+    groups = ", ".join(tested[:4]) + (" ..." if len(tested) > 4 else "")
     if data.n_classes:
         right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
         said = f"{right:.3f} of {len(fold.test)} windows right"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from eegdae.randomness import Keys
 from eegdae.training.hardware import Hardware

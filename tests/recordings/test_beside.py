@@ -129,8 +129,8 @@ def test_a_damaged_file(recording, one_line, content, said):
 def test_windows_depend_on_it(recording):
     other = write(recording.with_name(f"{recording.stem}_stages.edf"), [(0, 2, "x")])
     reader = Reader({"source": "mne", "path": str(recording), "annotations": "{name}_stages.edf"})
-    assert reader.tables([recording]) == [other]
-    assert Reader({"source": "mne", "path": str(recording)}).tables([recording]) == []
+    assert reader.beside([recording]) == [other]
+    assert Reader({"source": "mne", "path": str(recording)}).beside([recording]) == []
 
 
 @pytest.mark.parametrize(

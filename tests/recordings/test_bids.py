@@ -1,13 +1,15 @@
 """Small BIDS data sets that mne-bids wrote are read with what their tables say."""
 
+import shutil
 import sys
 import warnings
+from pathlib import Path
 
 import mne
 import numpy as np
 import pandas as pd
 import pytest
-from shell import SMALL
+from shell import SMALL, as_anyone
 
 from eegdae.cli import main
 from eegdae.recordings import load_recordings, read_recordings
@@ -181,6 +183,85 @@ def test_a_cut_off_signal(tmp_path, one_line):
     (file,) = tmp_path.rglob("*.eeg")
     file.write_bytes(file.read_bytes()[:-1001])
     assert "was cut off" in one_line(read_recordings, tmp_path)
+
+
+def test_what_is_no_recording_of_the_set_is_not_read(root, tmp_path):
+    """What was derived from it, and links in circles: mne-bids finds 80 recordings here."""
+    whole = tmp_path / "set"
+    shutil.copytree(root, whole)
+    expected = [rec.source for rec in read_recordings(whole)]
+    assert len(expected) == 6
+    for name in ("derivatives/cleaned", "sourcedata"):
+        shutil.copytree(root / "sub-01", whole / name / "sub-01")
+    (whole / "sub-04").symlink_to(whole)
+    (whole / "sub-05").symlink_to(whole / "sub-01")
+    (whole / "sub-02/ses-c").symlink_to(whole / "sub-02")
+    (whole / "sub-03.zip").write_bytes(b"")
+    assert [rec.source for rec in read_recordings(whole)] == expected
+    assert len(read_recordings(root / "../Datensatz für alle", subjects="03")) == 2
+
+
+def test_what_cannot_be_looked_into_is_told_and_not_passed_over(root, tmp_path, one_line):
+    whole = tmp_path / "set"
+    shutil.copytree(root, whole)
+    recording = whole / "sub-02/ses-a/eeg/sub-02_ses-a_task-oddball_run-01_eeg.vhdr"
+    config = {"source": "bids", "path": str(whole)}
+    for folder in (whole, whole / "sub-02", whole / "sub-02/ses-a", whole / "sub-02/ses-a/eeg"):
+        folder.chmod(0)
+        line = as_anyone(one_line, load_recordings, config)
+        folder.chmod(0o755)
+        assert line.endswith(": Permission denied")
+        assert str(folder) in line
+    for file in (
+        recording,
+        recording.with_suffix(".eeg"),
+        Path(str(recording).replace("_eeg.vhdr", "_events.tsv")),
+    ):
+        file.chmod(0)
+        line = as_anyone(one_line, load_recordings, config)
+        file.chmod(0o644)
+        assert line.endswith(": Permission denied")
+        assert file.name in line
+    recording.unlink()
+    recording.symlink_to(tmp_path / "not here")
+    assert f"{recording}: no such file: it is a link that leads nowhere" in one_line(load_recordings, config)
+    assert len(load_recordings(config | {"subjects": ["01", "03"]})) == 4
+    (whole / "sub-09").symlink_to(whole / "sub-09")
+    line = one_line(load_recordings, config | {"subjects": ["01"]})
+    assert f"{whole}/sub-09: cannot be looked into: Too many levels of symbolic links" in line
+
+
+OUTSIDE = "1 event left out: outside the recording"
+
+
+@pytest.mark.parametrize(
+    ("onset", "said"),
+    [("99.0", OUTSIDE), ("-5", OUTSIDE), ("nan", ""), ("inf", "cannot convert float infinity")],
+)
+def test_an_event_beyond_the_end_or_at_no_time(tmp_path, onset, said, one_line):
+    add(tmp_path, synthetic(0), subject="01", task="rest")
+    (table,) = tmp_path.rglob("*_events.tsv")
+    table.write_text(table.read_text() + f"{onset}\t1.0\tlate\t9\t9900\n")
+    if said.startswith("cannot"):
+        assert said in one_line(read_recordings, tmp_path)
+        return
+    (got,) = read_recordings(tmp_path)
+    assert [a.label for a in got.annotations] == ["left", "right"]
+    assert list(got.notes) == ([said] if said else [])
+
+
+def test_mixed_rates(tmp_path, one_line):
+    add(tmp_path, synthetic(0), subject="01", task="rest")
+    add(tmp_path, synthetic(1).resample(50, verbose="error"), subject="02", task="rest")
+    message = one_line(make_windows, read_recordings(tmp_path), size=1.0)
+    assert "have different sampling rates: 100 Hz and 50 Hz" in message
+
+
+def test_channels_of_one_name(tmp_path, one_line):
+    add(tmp_path, synthetic(0), subject="01", task="rest")
+    (table,) = tmp_path.rglob("*_channels.tsv")
+    table.write_text(table.read_text().replace("Cz\t", "Fz\t"))
+    assert "Duplicate channel names" in one_line(read_recordings, tmp_path)
 
 
 def test_mne_bids_is_named_where_it_is_missing(root, monkeypatch, one_line):

@@ -244,9 +244,9 @@ def test_files_of_labels_count_for_the_store(tmp_path):
     np.save(tmp_path / "my-images.npy", pixels(2, 3, 3))
     np.save(tmp_path / "my-labels.npy", np.arange(2))
     reader = Reader({"source": "images", "path": str(tmp_path / "my-images.npy")})
-    assert reader.tables(reader.files()) == [tmp_path / "my-labels.npy"]
+    assert reader.beside(reader.files()) == [tmp_path / "my-labels.npy"]
     packaged = Reader({"source": "images", "path": "sklearn:digits"})
-    assert packaged.tables(packaged.files()) == []
+    assert packaged.beside(packaged.files()) == []
 
 
 def test_many_files_of_a_folder_are_fingerprinted_once(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from edfio import Edf, EdfAnnotation, EdfSignal
 from scipy.io import savemat
+from shell import as_anyone
 
 from eegdae.recordings import get, load_recordings
 
@@ -116,6 +117,17 @@ def test_trials_beyond_the_end_are_left_out_and_counted(fake, caplog):
 )
 def test_what_does_not_fit_names_the_key(fake, changes, said, one_line):
     assert said in one_line(load_recordings, fake(**changes))
+
+
+def test_a_folder_without_permission_and_a_circle_of_links(fake, tmp_path, one_line):
+    closed, loop = tmp_path / "closed", tmp_path / "loop"
+    closed.mkdir(mode=0)
+    loop.symlink_to(loop)
+    within = fake(path=str(closed / "a"))
+    assert as_anyone(one_line, load_recordings, within).endswith("cannot be looked into: Permission denied")
+    real = {"source": "moabb", "dataset": "BNCI2014_004", "subjects": [1], "path": str(closed)}
+    assert "Permission denied" in as_anyone(one_line, load_recordings, real)
+    assert "no such folder" in one_line(load_recordings, fake(path=str(loop)))
 
 
 def test_options_that_are_no_mapping(fake, one_line):

@@ -7,6 +7,7 @@ from eegdae.inspection import check_recordings
 from eegdae.recordings import Annotation, as_recording
 from eegdae.reporting import figure_png
 from eegdae.reporting.figures_recordings import eigenvalue_ratios, signal, spectra
+from eegdae.reporting.html import SIGNS
 from eegdae.reporting.recordings import count_words, recordings_page
 
 from .checks import Page, check_figure, check_png, texts
@@ -52,7 +53,10 @@ def test_errors_stand_out_and_nothing_is_said_so():
     data = np.random.default_rng(0).normal(size=(4, 2000))
     data[1] = 3
     flat = check_recordings([as_recording(data, sfreq=200, ch_names="abcd", source="r")])
-    assert "<strong>error</strong>" in recordings_page(flat, title="t")
+    page = recordings_page(flat, title="t")
+    for severity, sign in SIGNS.items():
+        cell = f'<span class="severity {severity}"><span aria-hidden="true">{sign}</span> {severity}</span>'
+        assert (cell in page) == (severity != "warning")
     assert count_words(flat) == "1 error, 0 warnings, 1 note"
 
 

@@ -1,13 +1,15 @@
 """Stored windows: found again while nothing that they depend on has changed, and only then."""
 
+import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from shell import checked_line, command, finish, my_recordings, recordings
+from shell import as_anyone, checked_line, full_disk, my_recordings, recordings
 
 from eegdae.cli import main
 from eegdae.errors import EegdaeError
@@ -131,17 +133,28 @@ def test_several_processes_build_the_same(mine, store, tmp_path):
     assert one.metadata.equals(two.metadata)
 
 
-def test_processes_that_build_at_the_same_time(mine, store, tmp_path):
-    folder = tmp_path / "my conf"
-    args = ["train", "--config-dir", str(folder), "data=mine", "~experiment", f"prepare.store={store}"]
-    args += ["features=[power]", "split=subject_kfold", "split.n_folds=2", "model.hidden=[4]"]
-    args += ["pretrain.epochs=1", "pretrain.joint_epochs=1", "trainer.threads=1"]
-    started = [command([*args, f"hydra.run.dir={tmp_path / str(k)}"]) for k in range(2)]
+def build_when_all_are_ready(data, store, barrier, said):
+    barrier.wait(timeout=60)
+    windows, _ = load(data, store)
+    said.put(hashlib.sha256(windows.x.tobytes() + windows.metadata.to_csv().encode()).hexdigest())
+
+
+def test_processes_that_build_at_the_same_time(mine, store):
+    fork = multiprocessing.get_context("fork")
+    barrier, said = fork.Barrier(4), fork.SimpleQueue()
+    started = [
+        fork.Process(target=build_when_all_are_ready, args=(mine, store, barrier, said)) for _ in range(4)
+    ]
     for process in started:
-        status, _, err = finish(process)
-        assert status == 0, err
+        process.start()
+    for process in started:
+        process.join(timeout=60)
+    assert [process.exitcode for process in started] == [0] * 4
+    windows, was_there = load(mine, store)
+    assert was_there
+    whole = hashlib.sha256(windows.x.tobytes() + windows.metadata.to_csv().encode()).hexdigest()
+    assert [said.get() for _ in started] == [whole] * 4
     assert len(stores(store)) == 1
-    assert (tmp_path / "0/codes.npz").read_bytes() == (tmp_path / "1/codes.npz").read_bytes()
 
 
 def test_a_channel_that_is_nowhere_is_refused_also_from_the_store(mine, store):
@@ -188,6 +201,77 @@ def test_what_belongs_to_a_file_counts(tmp_path):
     assert len(prints.of([tmp_path])) >= 4
 
 
+def test_a_folder_is_walked_through_once_wherever_links_lead(tmp_path):
+    (tmp_path / "set/sub-01").mkdir(parents=True)
+    (tmp_path / "set/.git").mkdir()
+    (tmp_path / "other").mkdir()
+    for name in ("set/sub-01/a.eeg", "other/b.eeg", "set/.git/c"):
+        (tmp_path / name).write_text(name)
+    for name, to in (("up", "set"), ("self", "set/self"), ("sub-02", "other")):
+        (tmp_path / "set" / name).symlink_to(tmp_path / to)
+    assert [str(f.relative_to(tmp_path)) for f in companions(tmp_path / "set")] == [
+        "set/sub-01/a.eeg",
+        "set/sub-02/b.eeg",
+    ]
+
+
+def test_files_that_are_read_with_another_count(tmp_path, store):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        np.save(tmp_path / part / "P-1.npy", np.random.default_rng(0).normal(size=(600, 2)))
+    table = tmp_path / "labeled_anomalies.csv"
+    table.write_text('chan_id,anomaly_sequences\nP-1,"[[0, 299]]"\n')
+    data = {"source": "telemanom", "path": str(tmp_path / "test/P-1.npy"), "sfreq": 50}
+    before, _ = load(data, store)
+    table.write_text('chan_id,anomaly_sequences\nP-1,"[[0, 399]]"\n')
+    after, was_there = load(data, store)
+    assert not was_there
+    assert (after.metadata["label"] == "anomaly").sum() > (before.metadata["label"] == "anomaly").sum()
+    np.save(tmp_path / "train/P-1.npy", np.ones((600, 2)))
+    with pytest.raises(EegdaeError, match="channel telemetry is flat"):
+        load(data, store)
+
+
+def test_a_source_that_may_not_be_read_is_no_fault_of_the_store(mine, store):
+    Path(mine["path"]).chmod(0)
+    with pytest.raises(EegdaeError, match=r"mine\.npz: cannot be read: Permission denied$"):
+        as_anyone(load, mine, store)
+
+
+def test_without_the_default_store_windows_are_kept_in_memory(mine, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "cache/eegdae/windows"
+    (tmp_path / "cache").mkdir(mode=0o555)
+    windows, _ = as_anyone(load, mine, root)
+    assert np.array_equal(windows.x, load_windows(mine, CUT).x)
+    (line,) = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert line == f"warning: {tmp_path}/cache/eegdae: Permission denied; windows are kept in memory"
+    # what would not fit, and a folder that was asked for, are errors
+    monkeypatch.setattr("eegdae.tasks.stored.free_memory", lambda: 1000)
+    with pytest.raises(EegdaeError, match=r"Permission denied; set prepare.store to a folder"):
+        as_anyone(load, mine, root)
+    monkeypatch.undo()
+    with pytest.raises(EegdaeError, match=r"Permission denied; set prepare.store to a folder"):
+        as_anyone(load, mine, root)
+
+
+def test_a_disk_that_fills_up_under_the_default_store(mine, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "cache/eegdae/windows"
+    with full_disk(5000):
+        windows, _ = load(mine, root)
+    assert np.array_equal(windows.x, load_windows(mine, CUT).x)
+    (line,) = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert line == f"warning: {root}: windows cannot be written: File too large; windows are kept in memory"
+    assert stores(root) == []
+    with (
+        full_disk(5000),
+        pytest.raises(EegdaeError, match="File too large; nothing is left of them; make room"),
+    ):
+        load(mine, tmp_path / "store")
+    assert stores(tmp_path / "store") == []
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"x": 3}'])
 def test_a_damaged_index_of_fingerprints_is_made_anew(tmp_path, content):
     (tmp_path / "a.edf").write_text("a")
@@ -228,6 +312,22 @@ def test_the_cache_is_listed_and_pruned(mine, tmp_path, monkeypatch, capsys):
         (["prune", "abcdef"], "data cache prune abcdef: no stored windows of this key"),
     ):
         assert line in checked_line(main(["data", "cache", *words]), capsys.readouterr().err)
+
+
+def test_the_cache_of_another_folder(mine, store, tmp_path, capsys):
+    load(mine, store)
+    load(mine, tmp_path / "cache/windows")
+    for place in (f"prepare.store={store}", f"paths.cache_dir={tmp_path / 'cache'}"):
+        assert main(["data", "cache", place]) == 0
+        assert "mine, 32 windows" in capsys.readouterr().out
+        assert main(["data", "cache", place, "prune", "all"]) == 0
+        assert capsys.readouterr().out.startswith("removed: ")
+    assert stores(store) == stores(tmp_path / "cache/windows") == []
+    for word, said in (
+        ("prepare.store=/nowhere", "data cache: /nowhere: no such folder"),
+        ("prepare.stor=x", "data cache prepare.stor: did you mean 'prepare.store'"),
+    ):
+        assert said in checked_line(main(["data", "cache", word]), capsys.readouterr().err)
 
 
 def test_what_is_being_built_is_not_pruned(mine, tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import TINY
-from shell import eeg_files
+from shell import SMALL, eeg_files, my_recordings, recordings
 
 import eegdae
 from eegdae.cli import main
@@ -211,3 +211,21 @@ def test_a_calibration_is_named_and_not_judged_and_the_model_recentres(tmp_path,
         load_recordings(config["data"]), size=2.0, stride=8.0, classes=config["data"]["classes"]
     )
     np.testing.assert_allclose(model.transform(windows), np.load(run / "codes.npz")["codes"], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error::pandas.errors.PerformanceWarning")
+def test_many_classes(tmp_path):
+    """27, as utd_mhad has: each has a column a representation."""
+    arrays = recordings(n_people=54, n_times=60)
+    arrays["label"] = np.array([f"a{k % 27:02d}" for k in range(108)])
+    arrays["subject"] = np.array([str(k // 54) for k in range(108)])
+    folder = tmp_path / "run"
+    assert (
+        main(["train", *my_recordings(tmp_path, arrays), *SMALL, "windows.size=1", f"hydra.run.dir={folder}"])
+        == 0
+    )
+    table = pd.read_csv(folder / "folds/0/predictions.csv")
+    codes = table[[f"codes|a{k:02d}" for k in range(27)]].to_numpy()
+    assert codes.shape == (54, 27)
+    assert np.allclose(codes.sum(1), 1)

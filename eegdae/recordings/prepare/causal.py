@@ -139,5 +139,5 @@ def _minimum_phase_taps(up: int, down: int) -> NDArray[np.float64]:
 
 
 def rational(rate: float) -> Fraction:
-    """Give a rate as a fraction, to a thousandth of a hertz or finer."""
-    return Fraction(rate).limit_denominator(1000)
+    """Give a rate as a fraction, to a thousandth of a hertz or finer; below 1 Hz, of a second a sample."""
+    return 1 / rational(1 / rate) if rate < 1 else Fraction(rate).limit_denominator(1000)

@@ -118,7 +118,8 @@ def deviation(values: NDArray[np.float32], *, sfreq: float) -> float:
     float
         In the unit of the signal. With one m for all, it is the usual median absolute deviation.
     """
-    n_blocks = max(1, int(len(values) / (_BLOCK * sfreq)))
+    # ten samples at least, however slow they come
+    n_blocks = max(1, int(len(values) / max(_BLOCK * sfreq, 10)))
     parts = np.array_split(values.astype(np.float64), n_blocks)
     return float(np.median(np.concatenate([np.abs(part - np.median(part)) for part in parts])))
 

@@ -49,6 +49,21 @@ def test_resampling_keeps_sample_k_at_time_k_over_sfreq(old, new, n_times):
     assert np.abs(got.data[0] - tone(new, got.n_times))[edge:-edge].max() < 5e-3
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(1 / 60, 1 / 120), (1 / 3600, 1 / 7200), (1e-5, 3e-5), (1.0, 1 / 60)]
+)
+@pytest.mark.parametrize("causal", [False, True])
+def test_samples_that_are_hours_apart(old, new, causal):
+    n_times = 3000
+    slow = np.sin(np.arange(n_times) / 200) if old < 1 else np.ones(n_times)
+    got = prepare(rec([slow], sfreq=old, unit="degC"), sfreq=new, causal=causal)
+    assert got.sfreq == new
+    assert abs(got.n_times - n_times * new / old) <= (1 if causal else 0.5) + (new > old)
+    if not causal and old < 1:
+        expected = np.sin(np.arange(got.n_times) * old / new / 200)
+        assert np.abs(got.data[0] - expected)[50:-50].max() < 5e-3
+
+
 def test_annotations_and_mask_follow_the_rate():
     data = np.random.default_rng(0).normal(size=(1, len(TIMES)))
     data[0, 2500:5000] = np.nan

@@ -121,3 +121,8 @@ def test_a_unit_for_what_is_no_voltage_is_refused(one_line):
         prepare, rec(unit="g"), unit="mV"
     )
     assert "channel C3 is beyond float32 then" in one_line(prepare, rec(1e35), unit="V")
+
+
+def test_the_size_of_what_comes_once_a_day():
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    assert deviation(values, sfreq=1e-5) == deviation(values, sfreq=1.0)
