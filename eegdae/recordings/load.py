@@ -186,10 +186,10 @@ def as_config(
         return {**options, "path": paths}
     endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))
     files = locate({"path": paths}, endings)
-    kinds = {kind_of(file) for file in files}
+    kinds = {kind_of(file, options) for file in files}
     if len(kinds) > 1 and all(Path(item).is_dir() for item in paths):
         # tables beside recordings of another kind say something about these
-        files = [file for file in files if kind_of(file) != "table"]
+        files = [file for file in files if kind_of(file, options) != "table"]
         kinds -= {"table"}
     if len(kinds) > 1:
         raise EegdaeError(
