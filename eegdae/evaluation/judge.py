@@ -133,12 +133,14 @@ def judge_fold(
         Of the test rows, in their order; without class probabilities where there are no classes.
         ``adapted``, where asked for, has the classifier of the plain codes.
     """
-    if not data.n_classes:
-        return _unjudged(data, fold, number, recipe, checkpoints)
     # what cannot be a committee is told before hours of training, not after them
-    people = committee_people(data, fold.train, fold=number) if recipe.committee else {}
+    people = committee_people(data, fold.train, fold=number) if recipe.committee and data.n_classes else {}
     data, ocular = cleaned(data, fold.train, recipe, fold=number)
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
+    if not data.n_classes:
+        codes = encode(fitted.stacks["codes"], fitted.inputs(data, fold.test, recipe.views))
+        brought_back = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
+        return Verdict(codes, {}, {}, brought_back, list(fitted.history), fitted.projections, ocular=ocular)
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     represented = represent(data, fold, train, test, fitted.stacks, recipe)
 
@@ -178,16 +180,6 @@ def judge_fold(
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
     return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee, ocular)
-
-
-def _unjudged(
-    data: Data, fold: Fold, number: int, recipe: Recipe, checkpoints: CheckpointStore | None
-) -> Verdict:
-    """Without classes: codes of the test rows, and how near these rows are brought back."""
-    fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
-    codes = encode(fitted.stacks["codes"], fitted.inputs(data, fold.test, recipe.views))
-    reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
-    return Verdict(codes, {}, {}, reconstructions, list(fitted.history), fitted.projections)
 
 
 def reconstruct(

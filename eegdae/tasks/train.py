@@ -173,7 +173,7 @@ def _do_fold(
     table.insert(0, "row", fold.test)
     table.insert(1, "group", unit_of(windows.metadata)[fold.test])
     names = [f"{representation}|{label}" for representation in verdict.proba for label in windows.classes]
-    proba = pd.DataFrame(np.hstack(list(verdict.proba.values())), columns=names)
+    proba = pd.DataFrame(np.hstack([np.empty((len(table), 0)), *verdict.proba.values()]), columns=names)
     table = pd.concat([table, proba], axis=1)
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))

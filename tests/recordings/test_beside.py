@@ -96,7 +96,7 @@ def test_what_is_not_there_or_no_template(tmp_path, one_line, names, template, s
     ("content", "said"),
     [
         (b"", "the file is empty"),
-        (b"RIFF" * 100, "is not an EDF file"),
+        (b"RIFF" * 100, "is no EDF file"),
         ("cut", "was cut off"),
         ("silent", "holds no annotations"),
         ("damaged", "cannot be read as annotations"),

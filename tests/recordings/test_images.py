@@ -14,7 +14,6 @@ from eegdae.recordings.fingerprint import Fingerprints, companions
 from eegdae.windows import make_windows
 
 from .mutations import survives
-from .test_catalogue import site  # noqa: F401
 from .test_idx import idx
 
 RNG = np.random.default_rng(0)
@@ -209,17 +208,17 @@ def test_mnist_in_the_data_folder(tmp_path, data_config):
     check_mnist(load_recordings(data_config("mnist", data_dir=tmp_path)), made)
 
 
-def test_mnist_is_downloaded(tmp_path, cache, site, data_config, one_line):  # noqa: F811
-    address, folder, asked = site
+def test_mnist_is_downloaded(tmp_path, cache, site, data_config, one_line):
+    folder = site.folder
     made = mnist_files(folder)
     config = data_config("mnist")
     names = sorted(config["resource"]["files"])
     assert names == sorted(os.listdir(folder))
     assert all(value.startswith("md5:") for value in config["resource"]["files"].values())
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    config["resource"] = {"kind": "http", "url": address, "files": sums}
+    config["resource"] = {"kind": "http", "url": site.address, "files": sums}
     check_mnist(load_recordings(config), made)
-    assert sorted(asked) == [f"/{name}" for name in names]
+    assert sorted(path for path, _ in site.asked) == [f"/{name}" for name in names]
     (cache / "mnist" / names[0]).unlink()
     (folder / names[0]).write_bytes(b"another")
     assert "does not have SHA-256" in one_line(load_recordings, config)
