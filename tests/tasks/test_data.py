@@ -135,7 +135,7 @@ def test_a_set_to_get_by_hand_says_how(nowhere, capsys, data):
 def test_every_set_says_where_it_is_from():
     for file in (conf_dir() / "data").glob("*.yaml"):
         config = yaml.safe_load(file.read_text())
-        is_here = str(config["path"]).startswith("package:")
+        is_here = str(config["path"]).startswith(("package:", "sklearn:"))
         assert is_here or config["path"] == "???" or config.get("resource") or config.get("get"), file.stem
 
 
