@@ -90,11 +90,13 @@ def check_pairs(
     first = next(pairs, None)
     if first is None:
         return None
-    if first[0].image_shape is not None:
-        return check_images(chain([first], pairs))
+    is_images, pairs = first[0].image_shape is not None, chain(iter([first]), pairs)
+    del first  # it would be held until the last
+    if is_images:
+        return check_images(pairs)
     summaries: list[Summary] = []
     example: Example | None = None
-    for recording, options in chain([first], pairs):
+    for recording, options in pairs:
         example = example or example_of(recording)
         summaries.append(summarise(recording, options))
     assert example is not None

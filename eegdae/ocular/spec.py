@@ -96,6 +96,8 @@ class OcularSpec:
 
     def used(self, windows: Windows) -> NDArray[np.int64]:
         """Channels that take part, by number: those with the unit of the ocular ones."""
+        if windows.image_shape is not None:
+            raise EegdaeError(f"ocular={self.kind}: corrects EEG, and these are images; use ocular=none")
         refuse_missing(windows, self.kind)
         eyes = channel_numbers(windows.ch_names, self.channels)
         units = {windows.units[k] for k in eyes}

@@ -160,23 +160,34 @@ def _address(url: object, name: str) -> str:
 
 
 def _http(name: str, resource: Mapping[str, Any], folder: Path) -> None:
-    sums = str(resource.get("sums") or "")
+    sums, has_come = str(resource.get("sums") or ""), False
     if sums and not (folder / sums).is_file():
-        new = folder / f".{sums}.new"
-        transfer(_address(resource["url"], sums), new, None, name=name)
-        read_sums(new)
-        os.replace(new, folder / sums)
+        _get_list(name, _address(resource["url"], sums), folder / sums)
+        has_come = True
     checked, wanted = Checked(folder), _wanted(resource, folder) or {}
     for number, (file, checksum) in enumerate(wanted.items(), 1):
         if not checked.holds(file, checksum):
-            place = f"{number} of {len(wanted)}"
+            url, place = _address(resource["url"], file), f"{number} of {len(wanted)}"
             try:
-                transfer(_address(resource["url"], file), folder / file, checksum, name=name, place=place)
+                transfer(url, folder / file, checksum, name=name, place=place, is_patient=has_come)
             except WrongChecksum:
                 if sums:  # it may be the list that is wrong: both are got anew
                     (folder / sums).unlink(missing_ok=True)
                 raise
             checked.keep(file, checksum)
+            has_come = True
+
+
+def _get_list(name: str, url: str, file: Path) -> None:
+    """Download a list of checksums, which gets its name when it is known to be one."""
+    new = file.with_name(f".{file.name}.new")
+    transfer(url, new, None, name=name)
+    try:
+        read_sums(new)
+    except EegdaeError as error:
+        new.unlink()
+        raise EegdaeError(f"data set {name!r}: {url}: {str(error).removeprefix(f'{new}: ')}") from error
+    os.replace(new, file)
 
 
 def _wanted(resource: Mapping[str, Any], folder: Path) -> dict[str, Checksum] | None:

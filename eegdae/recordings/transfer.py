@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +15,8 @@ from eegdae.errors import EegdaeError
 from eegdae.recordings.checksums import Checksum
 
 _TRIES = 5
+_WAIT = 1.0  # seconds, doubled with each try
+_BUSY = (429, 500, 502, 503, 504)  # what a server says that may do it later
 _SECONDS = (20.0, 60.0)  # to connect, and to wait for more
 _BLOCK = 1 << 16
 
@@ -22,12 +25,14 @@ class WrongChecksum(EegdaeError):
     """What came is not what should."""
 
 
-def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str, place: str = "") -> None:
+def transfer(
+    url: str, target: Path, checksum: Checksum | None, *, name: str, place: str = "", is_patient: bool = False
+) -> None:
     """Download a file.
 
     What has come stands in ``.NAME.part`` beside the target; a later call asks only for the rest, where the
-    server can do that, else for the whole. Within a call a broken connection is taken up again as long as
-    each try brings something.
+    server can do that, else for the whole. Once something came, a connection that breaks is taken up again,
+    and a server that is silent or too busy is asked a few times more.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str, pl
         Of the data set, for errors and progress.
     place : str
         Of the file among those of the set, such as ``"2 of 32"``, for progress.
+    is_patient : bool
+        Whether something came from there just now, so that asking again may help.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str, pl
     target.parent.mkdir(parents=True, exist_ok=True)
     is_resumed = _size(part) > 0
     if not (is_resumed and checksum is not None and checksum.fits(part)):
-        _append(url, part, name, place)
+        _append(url, part, name, place, is_patient)
     while checksum is not None and not checksum.fits(part):
         part.unlink()
         if not is_resumed:
@@ -61,10 +68,8 @@ def transfer(url: str, target: Path, checksum: Checksum | None, *, name: str, pl
                 f"data set {name!r}: {url} does not have {checksum}; it was not kept: try again, or set "
                 "EEGDAE_DATA_DIR to a folder that holds the set"
             )
-        is_resumed = (
-            False  # what had come before was of another file, or was damaged: once more from its begin
-        )
-        _append(url, part, name, place)
+        is_resumed = False  # what had come before was of another file, or damaged: once more from its begin
+        _append(url, part, name, place, is_patient)
     os.replace(part, target)
 
 
@@ -90,24 +95,29 @@ def unreachable(name: str, address: str, reason: str) -> EegdaeError:
     )
 
 
-def _append(url: str, part: Path, name: str, place: str) -> None:
-    """Ask for what is missing until it is there; give up where a try brings nothing."""
+def _append(url: str, part: Path, name: str, place: str, is_patient: bool) -> None:
+    """Ask for what is missing until it is there."""
     import requests
 
     told = f"{name}{place and ', '}{place}"
-    for tries_left in reversed(range(_TRIES)):
+    for tries in range(1, _TRIES + 1):
         before = _size(part)
         try:
             return _ask(url, part, told)
         except requests.RequestException as error:
-            if tries_left and _size(part) > before:
-                continue
-            reason = type(error).__name__
+            has_come = _size(part) > before
+            is_patient = is_patient or has_come
+            reason, may_pass = type(error).__name__, True
             if isinstance(error, requests.HTTPError) and error.response is not None:
                 reason = f"the server says {error.response.status_code} {error.response.reason}"
+                may_pass = error.response.status_code in _BUSY
             elif _size(part):
                 reason = f"cut off ({reason}); {_size_text(_size(part))} are kept, the next try goes on there"
-            raise unreachable(name, url, reason) from error
+            if tries == _TRIES or not (is_patient and may_pass):
+                raise unreachable(name, url, reason) from error
+            if not has_come:
+                print(f"{told}: {reason}; asks again", flush=True)
+                time.sleep(_WAIT * 2**tries)
     return None
 
 

@@ -162,11 +162,13 @@ def glimpse(target: str, overrides: Mapping[str, Any]) -> tuple[list[tuple[str, 
     first = next(pairs, None)
     if first is None:
         raise _nothing([target], [])
-    if first[0].image_shape is not None and (found := check_images(chain([first], pairs))):
+    is_images, pairs = first[0].image_shape is not None, chain(iter([first]), pairs)
+    del first  # it would be held until the last
+    if is_images and (found := check_images(pairs)):
         return list(found.facts), found.sheet
     abouts: list[About] = []
     example: Example | None = None
-    for recording, _ in chain([first], pairs):
+    for recording, _ in pairs:
         example = example or example_of(recording)
         abouts.append(about(recording))
     assert example is not None

@@ -1,5 +1,7 @@
 """What is said of images: numbers, copies, two labels for one image, blanks, values, sizes."""
 
+import weakref
+
 import numpy as np
 
 from eegdae.inspection import check_recordings
@@ -90,6 +92,20 @@ def test_the_sheet_shows_a_few_of_each_class():
     sheet = told([rec(gap)])[0].sheet
     assert np.isnan(sheet.images[0, 0, 1, 2])
     assert np.isfinite(sheet.images).sum() == 15
+
+
+def test_recordings_are_let_go_one_by_one():
+    alive = []
+
+    def one_at_a_time():
+        for k in range(4):
+            one = rec(some(2, seed=k), list("ab"))
+            alive.append(weakref.ref(one.data))
+            yield one
+            del one
+            assert not any(ref() is not None for ref in alive[:-1])
+
+    assert dict(check_recordings(one_at_a_time()).facts)["recordings"] == "4"
 
 
 def test_nothing_there():

@@ -12,13 +12,21 @@ import zipfile
 import numpy as np
 import pytest
 
+from eegdae.errors import EegdaeError
 from eegdae.recordings import fetch
+from eegdae.recordings.checksums import read_sums
 from eegdae.recordings.downloads import downloaded
 
+from .mutations import mutants
 from .web import halves, visible
 
 BLOCK = 1 << 16  # so much of what came last may be lost with the connection
 CONTENT = np.random.default_rng(0).bytes(1_000_000)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr("eegdae.recordings.transfer._WAIT", 0.0)
 
 
 def sha(content):
@@ -63,7 +71,7 @@ def test_a_broken_connection_is_taken_up_again(cache, site, config, cuts):
 
 def test_the_second_try_asks_for_the_rest(cache, site, config, one_line):
     """The first is given up, as by a user who presses Ctrl-C: the server is gone after the cut."""
-    site.cut_after = [600_000, 0]
+    site.cut_after = [600_000, 0, 0, 0, 0]
     message = one_line(fetch, config)
     assert "cut off (" in message
     assert "0.6 MB are kept, the next try goes on there" in message
@@ -80,12 +88,20 @@ def test_the_second_try_asks_for_the_rest(cache, site, config, one_line):
 
 
 def test_a_server_without_ranges_starts_again(cache, site, config, one_line):
-    site.cut_after = [600_000, 0]
+    site.cut_after = [600_000, 0, 0, 0, 0]
     one_line(fetch, config)
     site.knows_ranges = False
     site.sent = 0
     check_whole(fetch(config), cache)
     assert site.sent == len(CONTENT)
+
+
+def test_a_server_that_sends_another_range_starts_again(cache, site, config, one_line):
+    site.cut_after = [600_000, 0, 0, 0, 0]
+    one_line(fetch, config)
+    site.tells_wrong_range = True
+    check_whole(fetch(config), cache)
+    assert site.asked[-1][1] is None
 
 
 def part_of(cache):
@@ -127,6 +143,26 @@ def test_a_file_that_was_changed_or_put_there_is_checked(cache, site, config):
     (cache / "own/.checked.json").write_text("{")  # killed while it was written
     check_whole(fetch(config), cache)
     assert len(site.asked) == 2
+
+
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(cache, site, config, one_line, capsys):
+    """Once it gave something; a server that never did may be none."""
+    own = with_sums(site, config, "a/*")
+    answer, n_asked = site.answer, 0
+
+    def busy(request):
+        nonlocal n_asked
+        n_asked += 1
+        site.status = 503 if n_asked in (2, 3, 5) else 200
+        answer(request)
+
+    site.answer = busy
+    assert visible(fetch(own)) == ["SHA256SUMS.txt", "a/1.edf", "a/2.edf"]
+    said = capsys.readouterr().out.splitlines()
+    assert said.count("own, 1 of 2: the server says 503 Service Unavailable; asks again") == 2
+    assert said.count("own, 2 of 2: the server says 503 Service Unavailable; asks again") == 1
+    n_asked = 1
+    assert "the server says 503" in one_line(fetch, config)
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
@@ -252,8 +288,29 @@ def test_a_list_that_is_none(cache, site, config, one_line, text, said):
     (site.folder / "SHA256SUMS.txt").write_bytes(text)
     if b"up.edf" in text and b"/" in text:
         own["resource"]["files"] = ["*/*/up.edf"] if text.count(b"/") == 2 else ["/etc/up.edf"]
-    assert said in one_line(fetch, own)
+    message = one_line(fetch, own)
+    assert said in message
+    assert ".new" not in message
+    assert not list(cache.rglob("*.new"))
     assert "up.edf" not in str(sorted(cache.parent.rglob("*")))
+
+
+def test_random_damage_of_a_list(tmp_path, site, config):
+    with_sums(site, config, "*")
+    content = (site.folder / "SHA256SUMS.txt").read_bytes()
+    read, said = 0, []
+    for damaged in mutants(content, n=200):
+        (tmp_path / "sums").write_bytes(damaged)
+        try:
+            found = read_sums(tmp_path / "sums")
+        except EegdaeError as error:
+            said.append(str(error))
+            continue
+        assert all(len(checksum.digits) in (32, 64) for checksum in found.values())
+        read += 1
+    assert read
+    assert said
+    assert all(message.startswith(f"{tmp_path}/sums: ") and "\n" not in message for message in said)
 
 
 def zipped(members, links=()):
@@ -319,7 +376,7 @@ def test_an_archive(cache, site, packed, files, root, got):
 def test_an_archive_is_resumed(cache, site, one_line):
     packed = zipped({"a.bin": CONTENT})
     own = packed_config(site, packed, ["*.bin"])
-    site.cut_after = [600_000, 0]
+    site.cut_after = [600_000, 0, 0, 0, 0]
     one_line(fetch, own)
     site.sent = 0
     assert (fetch(own) / "a.bin").read_bytes() == CONTENT

@@ -183,3 +183,21 @@ def test_random_damage_of_the_hypnogram(tmp_path, data_config, n):
             assert {a.label for a in rec.annotations} <= {"W", "N1", "N2", "N3", "R"}
             read += 1
     assert n // 10 < read < n
+
+
+def test_the_other_part_of_the_set(tmp_path, data_config):
+    """Nights with and without temazepam, as the comment of the configuration says."""
+    folder = tmp_path / "sleep_edf/sleep-telemetry"
+    write_night(folder, psg="ST7011J0-PSG.edf", hypnogram="ST7011JP-Hypnogram.edf")
+    text = (Path(__file__).parents[2] / "conf/data/sleep_edf.yaml").read_text()
+    (pattern,) = re.findall(r"data.pattern=\"'(.*?)'\"", text)
+    path = f"{folder}/ST7*-PSG.edf"
+    (rec,) = load_recordings(data_config("sleep_edf", path=path, pattern=pattern))
+    assert (rec.subject, rec.session, rec.run) == ("01", "1", "J0")
+    with RECORDS.with_name("temazepam_records.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 44
+    for row in rows:
+        found = re.fullmatch(r"ST7(..)(.)([^/]+?)-PSG\.edf", row["fname_PSG"])
+        assert (int(found[1]), found[2]) == (int(row["subject_orig"]), row["night nr"])
+        assert fnmatchcase(row["fname_Hypnogram"], f"{row['fname_PSG'][:7]}?-Hypnogram.edf")

@@ -25,13 +25,15 @@ class Site:
         Bytes of all bodies.
     knows_ranges : bool
         False: every request is answered with the whole file, as the HTTP standard allows.
+    tells_wrong_range : bool
+        True: a range is answered with the begin of the file, and said to be that.
     cut_after : list of int
         For each request to come: after so many bytes of the body the connection is closed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked, self.sent = folder, [], 0
-        self.knows_ranges, self.cut_after, self.status = True, [], 200
+        self.knows_ranges, self.tells_wrong_range, self.cut_after, self.status = True, False, [], 200
         folder.mkdir()
         site = self
 
@@ -70,8 +72,9 @@ class Site:
             return
         request.send_response(206 if match else 200)
         if match:
-            body = body[int(match.group(1)) :]
-            request.send_header("Content-Range", f"bytes {match.group(1)}-{whole - 1}/{whole}")
+            start = 0 if self.tells_wrong_range else int(match.group(1))
+            body = body[start:]
+            request.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if self.cut_after:

@@ -84,6 +84,10 @@ def test_codes_of_other_images(run, folder, tmp_path, capsys):
             "alignment=euclidean: mixes the channels of signals",
         ),
         (["features=[raw]", "data.prepare.h_freq=10"], "data.prepare.h_freq=10: is done to signals in time"),
+        (
+            ["features=[raw]", "ocular=regression", "ocular.channels=[grey]"],
+            "ocular=regression: corrects EEG",
+        ),
         (["features=[raw]", "corruption=time_block"], "are images, not signals in time; use masking"),
     ],
 )

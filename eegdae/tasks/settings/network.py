@@ -61,7 +61,7 @@ def read_network(
         return widths("model.hidden", hidden), model, joint_layer
     needed("model.", given, _CONVOLUTION)
     convolution = Convolution(given.pop("convolution"), **given)
-    is_images = config["data"].get("source") == "images"
+    is_images = (config.get("data") or {}).get("source") == "images"
     convolved = _convolved(convolution, views, is_images=is_images)
     if hidden == []:
         for view in views:
