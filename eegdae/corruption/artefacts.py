@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -37,6 +37,8 @@ class Artefacts(_OfSignals):
         Recordings of artefacts: a file, a glob, a folder or a list of them.
     channels : sequence of str or None
         Which of their channels; None = all.
+    reading : mapping or None
+        Keys of a data configuration that the files need, ``{"sfreq": 256, "layout": "trials_times"}``.
     l_freq, h_freq : float or None
         Edges of the pass band of a filter over the recordings, in hertz; None = none.
     loudest : float
@@ -58,6 +60,7 @@ class Artefacts(_OfSignals):
 
     path: str | Sequence[str] = ""
     channels: Sequence[str] | None = None
+    reading: Mapping[str, Any] | None = None
     l_freq: float | None = None
     h_freq: float | None = None
     loudest: float = 0.25
@@ -83,6 +86,11 @@ class Artefacts(_OfSignals):
         ):
             raise EegdaeError(
                 f"corruption.channels={names!r}: must be a list of names, for example [EOG], or null for all"
+            )
+        if self.reading is not None and not isinstance(self.reading, Mapping):
+            raise EegdaeError(
+                f"corruption.reading={self.reading!r}: must be keys of a data configuration, for example "
+                "{sfreq: 256, layout: trials_times}, or null"
             )
         for key, value in (("l_freq", self.l_freq), ("h_freq", self.h_freq)):
             if value is not None and not (_is_number(value) and value > 0):

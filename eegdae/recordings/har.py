@@ -12,6 +12,7 @@ sample, and cut into 2.56 s every 1.28 s they are the published windows again.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby, pairwise
@@ -115,7 +116,7 @@ def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
     list of Path
         Those that are there.
     """
-    return [file for file in _files(path)[1].values() if file.is_file()]
+    return [file for file in _files(path)[1].values() if os.path.isfile(file)]
 
 
 def _files(path: Path) -> tuple[str, dict[str, Path]]:

@@ -130,13 +130,15 @@ def _of_raws(raws: Sequence[Any], options: Mapping[str, Any]) -> list[Recording]
     return recordings
 
 
-def holds_images(folder: Path) -> bool:
+def holds_images(folder: Path, keys: Iterable[str] = ()) -> bool:
     """Tell whether a folder is one of images: it, or a folder in it, holds pictures and no other recordings.
 
     Parameters
     ----------
     folder : Path
         Any path.
+    keys : iterable of str
+        Of the data configuration, see `eegdae.recordings.sources.kind_of`.
 
     Returns
     -------
@@ -148,8 +150,11 @@ def holds_images(folder: Path) -> bool:
         inside += [file for item in inside if item.is_dir() for file in item.iterdir()]
     except OSError:
         return False
+    asked = list(keys)
     kinds = {
-        kind_of(file) for file in inside if file.name[0] != "." and file.name.lower().endswith(_ANY_ENDING)
+        kind_of(file, asked)
+        for file in inside
+        if file.name[0] != "." and file.name.lower().endswith(_ANY_ENDING)
     }
     return "images" in kinds and kinds <= {"images", "table"}
 
@@ -180,16 +185,16 @@ def as_config(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if "source" not in options and paths and all(is_bids(Path(item)) for item in paths):
         options = {"source": "bids", **options}
-    if "source" not in options and paths and all(holds_images(Path(item)) for item in paths):
+    if "source" not in options and paths and all(holds_images(Path(item), options) for item in paths):
         options = {"source": "images", **options}
     if "source" in options:
         return {**options, "path": paths}
     endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))
     files = locate({"path": paths}, endings)
-    kinds = {kind_of(file) for file in files}
+    kinds = {kind_of(file, options) for file in files}
     if len(kinds) > 1 and all(Path(item).is_dir() for item in paths):
         # tables beside recordings of another kind say something about these
-        files = [file for file in files if kind_of(file) != "table"]
+        files = [file for file in files if kind_of(file, options) != "table"]
         kinds -= {"table"}
     if len(kinds) > 1:
         raise EegdaeError(

@@ -7,6 +7,7 @@ that took part in each anomaly counted from 1, is not read.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def read_machines(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         If a file is missing, damaged, or its parts do not fit together.
     """
     train_path, label_path = _parts(path)
-    if path.parent.name != "test" or not train_path.is_file():
+    if path.parent.name != "test":
         raise EegdaeError(f"{path}: must lie in a folder 'test', with {train_path} beside it")
     odd = read_codes(label_path)
     recordings: list[Recording] = []
@@ -118,7 +119,7 @@ def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
     list of Path
         Those that are there.
     """
-    return [file for file in _parts(path) if file.is_file()]
+    return [file for file in _parts(path) if os.path.isfile(file)]
 
 
 def _parts(path: Path) -> tuple[Path, Path]:

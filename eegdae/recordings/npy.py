@@ -8,6 +8,7 @@ sample.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from numbers import Real
@@ -105,7 +106,7 @@ def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
     list of Path
         Those that are there.
     """
-    return [file for file in _named(path, options).values() if file.is_file()]
+    return [file for file in _named(path, options).values() if os.path.isfile(file)]
 
 
 def _named(path: Path, options: Mapping[str, Any]) -> dict[str, Path]:
@@ -143,7 +144,7 @@ def _mapped(path: Path) -> NDArray[Any]:
 
 def _told(path: Path, key: str) -> list[str]:
     """Read one value a recording, or one a sample."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise EegdaeError(f"{path}: no such file ({key}); it must lie beside the array")
     values = _load(path, mmap_mode=None)
     if values.ndim != 1 or values.dtype.kind not in "iufbUS":

@@ -129,21 +129,26 @@ def source_of(cfg: Mapping[str, Any]) -> Source:
     return SOURCES[name]
 
 
-def kind_of(file: Path) -> str:
+def kind_of(file: Path, keys: Iterable[str] = ()) -> str:
     """Tell by its name which source reads a file.
 
     Parameters
     ----------
     file : Path
         Any file.
+    keys : iterable of str
+        Keys of the data configuration: of sources that claim the same ending, the one that knows most of them
+        (``.npy`` holds images, but signals where a rate or a layout is said), then the first.
 
     Returns
     -------
     str
         A key of `SOURCES`; ``mne``, which may know it, where no source claims the ending.
     """
-    name = file.name.lower()
-    claimed = (
+    name, asked = file.name.lower(), set(keys)
+    claimed = [
         key for key, source in SOURCES.items() if source.extensions and name.endswith(source.extensions)
-    )
-    return next(claimed, "table" if name.endswith((".txt", ".txt.gz")) else "mne")
+    ]
+    if not claimed:
+        return "table" if name.endswith((".txt", ".txt.gz")) else "mne"
+    return max(claimed, key=lambda key: len(asked & set(SOURCES[key].keys)))

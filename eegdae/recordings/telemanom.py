@@ -65,7 +65,7 @@ def read_telemanom(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         name = path.stem.split("_", 1)[-1]
     else:
         name, beside = path.stem, path.parent.parent / "train" / path.name
-        if path.parent.name != "test" or not beside.is_file():
+        if path.parent.name != "test" or not os.path.isfile(beside):
             raise EegdaeError(f"{path}: must lie in a folder 'test', with {beside} beside it")
         train, test = _load(beside)["array"], _load(path)["array"]
         odd = _listed(_table(path), name, len(test) if test.ndim else 0)
@@ -113,7 +113,7 @@ def beside(path: Path, options: Mapping[str, Any]) -> list[Path]:
     if path.suffix.lower() == ".npz":
         return []
     parts = (path.parent.parent / "train" / path.name, _table(path))
-    return [file for file in parts if file.is_file()]
+    return [file for file in parts if os.path.isfile(file)]
 
 
 def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
@@ -133,21 +133,24 @@ def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
     """
     wanted = cfg.get("path")
     patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())
-    return locate({**cfg, "path": [_tests(str(pattern)) for pattern in patterns]}, endings)
+    is_there_to_get = bool(cfg.get("resource"))
+    return locate({**cfg, "path": [_tests(str(pattern), is_there_to_get) for pattern in patterns]}, endings)
 
 
-def _tests(pattern: str) -> str:
+def _tests(pattern: str, is_there_to_get: bool) -> str:
     folder = Path(pattern).expanduser()
     for part in (folder / "test", folder / "data" / "test"):
-        if part.is_dir():
+        if os.path.isdir(part):
             return os.path.join(glob.escape(str(part)), "*.npy")
+    if is_there_to_get and not os.path.exists(folder) and not folder.suffix and not glob.has_magic(pattern):
+        return os.path.join(pattern, "test", "*.npy")  # where it will be
     return pattern
 
 
 def _table(path: Path) -> Path:
     """The authors' table lies beside the folders ``train`` and ``test``, or one folder above."""
     beside, above = path.parent.parent / _TABLE, path.parent.parent.parent / _TABLE
-    return above if above.is_file() and not beside.is_file() else beside
+    return above if os.path.isfile(above) and not os.path.isfile(beside) else beside
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
@@ -163,7 +166,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
 
 def _listed(table: Path, name: str, n_times: int) -> NDArray[np.int8]:
     """Mark the samples that the authors' table calls anomalous."""
-    if not table.is_file():
+    if not os.path.isfile(table):
         raise EegdaeError(f"{table}: no such file; it holds the labels, get it from the same place")
     odd = np.zeros(n_times, dtype=np.int8)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 
 import torch
@@ -107,10 +108,15 @@ def load_artefacts(corruption: Corruption, windows: Windows) -> Corruption:
             f"corruption.h_freq={corruption.h_freq:g}: must be {top:g} or less, half the rate of the "
             "windows, or null"
         )
+    reading = {str(key): value for key, value in (corruption.reading or {}).items()}
+    if "prepare" in reading:
+        raise EegdaeError("corruption.reading.prepare: the filter is corruption.l_freq and corruption.h_freq")
     try:
-        recordings = read_recordings(path if isinstance(path, str) else list(path), prepare=how)
+        recordings = read_recordings(path if isinstance(path, str) else list(path), **reading, prepare=how)
     except EegdaeError as error:
         told = str(error).replace("data.prepare.", "corruption.").replace("data.path", "corruption.path")
+        of_reading = "|".join((*reading, "sfreq", "layout"))
+        told = re.sub(rf"(?<![\w/.])data\.(?=({of_reading})\b)", "corruption.reading.", told)
         raise EegdaeError(told) from error
     ready = corruption.with_recordings(recordings, sfreq=windows.sfreq, ch_names=windows.ch_names)
     log.info(f"artefacts: {ready.told(windows.ch_names)}")

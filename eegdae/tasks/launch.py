@@ -26,7 +26,7 @@ from eegdae.tasks.targets import check_targets
 
 log = logging.getLogger("eegdae")
 
-_FILES = {f".{kind}": f"{kind}_files" for kind in ("arff", "mat", "npy", "npz", "ts")}
+_FILES = {f".{kind}": f"{kind}_files" for kind in ("arff", "mat", "npz", "ts")}
 _FILES |= dict.fromkeys((".wav", ".wave", ".flac"), "sound_files")
 _FILES |= dict.fromkeys((".xdf", ".xdfz", ".xdf.gz"), "xdf_files")
 _FILES |= dict.fromkeys(
@@ -35,6 +35,8 @@ _FILES |= dict.fromkeys(
 _FILES |= dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"), "image_files")
 _FILES |= dict.fromkeys((".pgm", ".ppm", ".pbm", ".npy", "idx3-ubyte", "idx3-ubyte.gz"), "image_files")
 """Ending of a file -> the choice of ``data`` that reads it; all others are MNE's."""
+
+_OF_SIGNALS = ("data.sfreq=", "data.layout=")
 
 
 def conf_dir() -> Path:
@@ -96,7 +98,7 @@ def launch(command: str, args: Sequence[str]) -> int:
     if "--help" in args or "-h" in args:
         print(help_text(command, folder))
         return 0
-    given, args = args, [word for arg in args for word in _data_path(arg)]
+    given, args = args, [word for arg in args for word in _data_path(arg, args)]
     outcome = _Outcome()
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -195,10 +197,11 @@ def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
     return {"extract": extract, "classify": classify}[command]
 
 
-def _data_path(arg: str) -> list[str]:
+def _data_path(arg: str, args: Sequence[str] = ()) -> list[str]:
     """Let ``data=FILE`` mean ``data=files data.path=FILE``; Hydra knows ``data=NAME`` only.
 
-    The kind of source is told by the ending, or by what a folder holds; several files stand in brackets.
+    The kind of source is told by the ending, or by what a folder holds; several files stand in brackets. An
+    ``.npy`` file holds images, but signals where another argument says their rate or layout.
     """
     key, _, value = arg.partition("=")
     is_path = value.startswith(("~", ".", "/")) or any(mark in value for mark in "./*")
@@ -209,7 +212,9 @@ def _data_path(arg: str) -> list[str]:
     quoted = ["'" + file.replace("'", "\\'") + "'" for file in files]
     choice = next((c for ending, c in _FILES.items() if files[0].lower().endswith(ending)), "files")
     folder = Path(files[0]).expanduser()
-    if is_bids(folder):
+    if files[0].lower().endswith(".npy") and any(other.startswith(_OF_SIGNALS) for other in args):
+        choice = "npy_files"
+    elif is_bids(folder):
         choice = "bids_files"
     elif folder.is_dir():
         from eegdae.recordings.load import holds_images

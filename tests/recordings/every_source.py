@@ -84,6 +84,10 @@ def npz(path, data, names, sfreq=SFREQ):
     np.savez(path, data=data.T, offsets=[0, data.shape[1]], sfreq=sfreq, ch_names=list(names), label=["x"])
 
 
+def npy(path, data, names=(), sfreq=SFREQ):
+    np.save(path, data)
+
+
 def telemanom(path, data, names=(), sfreq=SFREQ):
     np.savez(path, train=data.T, test=data.T, test_label=np.arange(data.shape[1]) < 50)
 
@@ -167,6 +171,7 @@ KINDS = {
     "eeglab": Kind(".set", eeglab),
     "fif": Kind("_raw.fif", fif),
     "npz": Kind(".npz", npz),
+    "npy": Kind(".npy", npy, RATE | {"layout": "channels_times"}, has_names=False),
     "telemanom": Kind(".npz", telemanom, {"source": "telemanom"}, has_names=False),
     "mat4": Kind(".mat", mat(save_v4), MAT, has_names=False),
     "mat5": Kind(".mat", mat(save_v5), MAT, has_names=False),

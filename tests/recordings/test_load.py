@@ -143,6 +143,20 @@ def test_a_glob_at_any_depth_finds_each_file_once(tmp_path):
     assert [r.n_times for r in read_recordings(tmp_path / "*/*.npz")] == [10, 20]
 
 
+def test_an_ending_of_two_kinds_is_told_by_the_options(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(60.0).reshape(3, 4, 5))
+    for options, kind in (
+        ({}, "images"),
+        ({"white": 60, "grey": True}, "images"),
+        ({"labels": None}, "images"),
+        ({"sfreq": 10, "layout": "trials_channels_times"}, "npy"),
+        ({"layout": None}, "npy"),
+    ):
+        assert as_config(tmp_path / "x.npy", **options)["source"] == kind
+    save(tmp_path / "S1.npz")
+    assert as_config(tmp_path / "S1.npz", sfreq=3)["source"] == "npz"
+
+
 def test_whether_a_file_is_packed_is_not_part_of_its_name(tmp_path, one_line):
     (tmp_path / "S1_2.csv").write_text("a\n1\n2\n")
     with gzip.open(tmp_path / "S3_4.csv.gz", "wt") as file:

@@ -64,7 +64,7 @@ def test_one_machine_a_folder_and_names_of_ones_own(folder):
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("train", None, "must lie in a folder 'test', with"),
+        ("train", None, "train/machine-1-1.txt: no such file"),
         ("test_label", None, "test_label/machine-1-1.txt: no such file"),
         ("test", "", "test/machine-1-1.txt: the file is empty"),
         ("train", "\n\n", "train/machine-1-1.txt: the file is empty"),
@@ -104,6 +104,9 @@ def test_parts_with_other_numbers_of_columns(folder, one_line):
     (folder / "test/machine-1-1.txt").write_text(rows(np.ones((10, 3))))
     said = one_line(read_recordings, folder / "test/machine-1-1.txt", source="machines")
     assert "test/machine-1-1.txt: holds 3 columns, but" in said
+    shutil.copy(folder / "test/machine-1-1.txt", folder)
+    said = one_line(read_recordings, folder / "machine-1-1.txt", source="machines")
+    assert "must lie in a folder 'test', with" in said
     shutil.rmtree(folder / "test")
     assert "no such file" in one_line(read_recordings, folder / "test/*.txt", source="machines")
 

@@ -52,6 +52,7 @@ def files(tmp_path_factory):
     np.savez(folder / "mine.npz", **recordings(n_people=2, n_times=400))
     clips = {**recordings(n_people=1, n_times=900, sfreq=100.0, n_chans=2, seed=1)}
     np.savez(folder / "clips.npz", **{**clips, "ch_names": np.array(["c1", "e"])})
+    np.save(folder / "clips.npy", np.random.default_rng(0).normal(size=(5, 300)))
     return folder
 
 
@@ -117,6 +118,29 @@ def test_artefacts_are_filtered_resampled_and_matched(files, made, caplog):
     x = torch.randn(4, 300)
     layout = settings_of().recipe.views[0].layout(x, n_chans=3, sfreq=50.0)
     assert chain.fitted(x, layout=layout).describe(1.0).count("SNR") == 2
+
+
+def test_artefacts_in_files_that_need_to_be_told_what_they_are(files, made, caplog):
+    caplog.set_level(logging.INFO, logger="eegdae")
+    options = [f"corruption.path={files / 'clips.npy'}", "corruption.loudest=1"]
+    reading = "corruption.reading={sfreq: 100, layout: trials_times}"
+    kind = ready(made, "corruption=artefacts", *options, reading).recipe.corruption
+    assert kind.signal.shape == (1, 5 * 150)
+    assert "artefacts: 5 recordings, 15 s at 50 Hz" in caplog.text
+    for wrong, said in (
+        (
+            "corruption.reading={layout: trials_times}",
+            r"clips\.npy: corruption\.reading\.sfreq=None: an \.npy",
+        ),
+        ("corruption.reading=trials_times", r"^corruption\.reading='trials_times': must be keys of a data"),
+        ("corruption.reading={prepare: {}}", r"^corruption\.reading\.prepare: the filter is corruption"),
+        (
+            "corruption.reading={sfreq: 9, layot: x}",
+            r"^corruption\.reading\.layot: unknown key; did you mean",
+        ),
+    ):
+        with pytest.raises(EegdaeError, match=said):
+            ready(made, "corruption=artefacts", *options, wrong)
 
 
 @pytest.mark.parametrize(
