@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -18,6 +18,8 @@ from eegdae.recordings import Annotation, Recording
 
 TEXT = ("subject", "session", "run", "label")
 """Columns of text in the metadata of windows."""
+COLUMNS = ("subject", "session", "run", "trial", "i_start", "i_stop", "label")
+"""Columns of the metadata of windows, but for ``target``."""
 
 _BLOCK_BYTES = 2**24
 """Windows are looked at in blocks of this size."""
@@ -33,8 +35,12 @@ class Plan:
         First sample of each.
     n_times : int
         Samples in each.
-    metadata : DataFrame, n_windows rows
-        As of `eegdae.windows.Windows`, but for ``target``, which takes all recordings.
+    who : tuple of str
+        Subject, session and run.
+    trials : tuple of int, length n_windows
+        Number of the annotation that each lies in.
+    labels : tuple of str, length n_windows
+        Its label.
     is_masked : bool
         Whether an entry of a window was not observed.
     dropped : Counter of str
@@ -43,9 +49,34 @@ class Plan:
 
     starts: NDArray[np.int64]
     n_times: int
-    metadata: pd.DataFrame
+    who: tuple[str, str, str]
+    trials: tuple[int, ...]
+    labels: tuple[str, ...]
     is_masked: bool
     dropped: Counter[str] = field(default_factory=Counter)
+
+    def rows(self) -> Iterator[tuple[str | int, ...]]:
+        """Give what is known of each window, in the order of `COLUMNS`."""
+        for trial, start, label in zip(self.trials, self.starts.tolist(), self.labels, strict=True):
+            yield *self.who, trial, start, start + self.n_times, label
+
+
+def metadata_of(plans: Iterable[Plan]) -> pd.DataFrame:
+    """Put what is known of the windows of several recordings into one table.
+
+    Parameters
+    ----------
+    plans : iterable of Plan
+        In the order of the windows.
+
+    Returns
+    -------
+    DataFrame, n_windows rows
+        As of `eegdae.windows.Windows`, but for ``target``, which takes all recordings.
+    """
+    rows = [row for each in plans for row in each.rows()]
+    columns = dict(zip(COLUMNS, zip(*rows, strict=True) if rows else ((),) * len(COLUMNS), strict=True))
+    return pd.DataFrame(columns).astype({name: "str" if name in TEXT else np.int64 for name in COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -216,18 +247,15 @@ def plan(recording: Recording, cutting: Cutting) -> Plan:
     missing = _n_missing(recording, starts, n_times)
     is_kept = _kept(recording, cutting, starts, n_times, missing, dropped)
     number, starts = number[is_kept], starts[is_kept]
-    metadata = pd.DataFrame(
-        {
-            "subject": recording.subject,
-            "session": recording.session,
-            "run": recording.run,
-            "trial": number,
-            "i_start": starts,
-            "i_stop": starts + n_times,
-            "label": [trials[k].label for k in number],
-        }
-    ).astype(dict.fromkeys(TEXT, "str"))
-    return Plan(starts, n_times, metadata, bool(missing[is_kept].any()), dropped)
+    return Plan(
+        starts,
+        n_times,
+        (recording.subject, recording.session, recording.run),
+        tuple(number.tolist()),
+        tuple(trials[k].label for k in number),
+        bool(missing[is_kept].any()),
+        dropped,
+    )
 
 
 def take(

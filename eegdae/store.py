@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import math
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eegdae.cutting import TEXT, Cutting, Plan, plan, take
+from eegdae.cutting import COLUMNS, TEXT, Cutting, Plan, plan, take
 from eegdae.errors import EegdaeError
 from eegdae.recordings import Recording
 from eegdae.recordings.caps import Common, common_channels, digest, on_common
@@ -290,8 +291,11 @@ class _Build:
             elif self._mask is not None:
                 self._mask.fill(len(found.starts), shape)
             shutil.rmtree(piece)
-        file, is_first = self.path / "metadata.csv", self.n_windows == 0
-        found.metadata.to_csv(file, mode="a", header=is_first, index=False, lineterminator="\n")
+        with (self.path / "metadata.csv").open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if file.tell() == 0:
+                writer.writerow(COLUMNS)
+            writer.writerows(found.rows())
         self.n_windows += len(found.starts)
 
     def finish(self, about: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eegdae.cutting import Cutting, plan, take
+from eegdae.cutting import Cutting, metadata_of, plan, take
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.caps import Common, common_channels, on_common
 from eegdae.recordings.recording import Recording, bad_channels_of, check_alike, join_units
@@ -162,7 +162,7 @@ def make_windows(
         rows = slice(first, first + len(each.starts))
         take(rec, each, x[rows], None if mask is None else mask[rows])
         first = rows.stop
-    metadata = with_targets(pd.concat([each.metadata for each in plans], ignore_index=True), order)
+    metadata = with_targets(metadata_of(plans), order)
     return about.windows(x, mask, metadata, classes=tuple(order), dropped=dict(dropped))
 
 

@@ -112,6 +112,15 @@ def test_blocks_are_smaller_than_recordings(tmp_path, monkeypatch):
     same(read(tmp_path / "a"), make_windows(recordings, size=0.5, stride=0.02, max_missing=0.5))
 
 
+def test_recordings_that_give_no_window_come_first(tmp_path):
+    mask = np.ones((3, 200), dtype=bool)
+    mask[0, ::10] = False
+    odd = rec(2, annotations=[Annotation(0, 300, 'a, "b"')])
+    recordings = [rec(0, n_times=200, mask=mask), rec(1, n_times=200, mask=mask, interpolated=[]), odd]
+    build(tmp_path / "a", recordings, one, Cutting(1.0))
+    same(read(tmp_path / "a"), make_windows(recordings, size=1.0))
+
+
 @pytest.mark.parametrize("drop", [False, True])
 def test_processes_build_what_one_builds(tmp_path, drop):
     recordings = [rec(0), rec(1, gaps=True), rec(2), rec(3)]
@@ -219,13 +228,13 @@ import torch  # what a command has loaded by then
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 def load(seed):
-    # 10 recordings whose windows overlap by nine tenths
-    n_times = int(n_gb * 1e9 / 10 / 10 / 4 / 8)
+    # recordings of 20 MB, whose windows overlap by nine tenths: 200 MB
+    n_times = 625_000
     data = np.random.default_rng(seed).standard_normal((8, n_times), dtype=np.float32)
     yield as_recording(data, sfreq=100.0, ch_names=list("abcdefgh"), source=str(seed), subject=str(seed))
 
 folder = Path(sys.argv[1])
-build(folder, range(10), load, Cutting(10.0, 1.0))
+build(folder, range(int(5 * n_gb)), load, Cutting(10.0, 1.0))
 print(sum(file.stat().st_size for file in folder.iterdir()))
 """
 
