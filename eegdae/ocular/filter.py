@@ -152,7 +152,9 @@ class OcularFilter:
         matrix, center, keep = state["matrix"], state["center"], tuple(int(k) for k in state["keep"])
         n = len(matrix)
         if matrix.shape != (n, n) or (center is not None and center.shape != (n,)):
-            raise ValueError(f"ocular: a matrix of shape {tuple(matrix.shape)} and a center that does not fit")
+            raise ValueError(
+                f"ocular: a matrix of shape {tuple(matrix.shape)} and a center that does not fit"
+            )
         if not keep or not set(keep) <= set(range(n)):
             raise ValueError(f"ocular: keep {keep} of {n} channels")
         return cls(matrix, center, keep, state["found"])
