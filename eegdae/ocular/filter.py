@@ -142,8 +142,22 @@ class OcularFilter:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> OcularFilter:
-        """Make a correction from `state`."""
-        return cls(state["matrix"], state["center"], tuple(int(k) for k in state["keep"]), state["found"])
+        """Make a correction from `state`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a part is missing or they do not fit one another.
+        """
+        matrix, center, keep = state["matrix"], state["center"], tuple(int(k) for k in state["keep"])
+        n = len(matrix)
+        if matrix.shape != (n, n) or (center is not None and center.shape != (n,)):
+            raise ValueError(
+                f"ocular: a matrix of shape {tuple(matrix.shape)} and a center that does not fit"
+            )
+        if not keep or not set(keep) <= set(range(n)):
+            raise ValueError(f"ocular: keep {keep} of {n} channels")
+        return cls(matrix, center, keep, state["found"])
 
 
 def _regression(

@@ -79,6 +79,16 @@ def test_it_comes_back_from_plain_data(spec):
     assert again.found == fitted.found
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"matrix": torch.zeros(13, 12)}, {"center": torch.zeros(12)}, {"keep": []}, {"keep": [0, 13]}],
+)
+def test_parts_that_do_not_fit_are_refused(change):
+    state = OcularFilter.fit(SPECS["ica"], windows(X), TRAIN, seed=0).state()
+    with pytest.raises(ValueError, match="ocular"):
+        OcularFilter.from_state({**state, **change})
+
+
 def test_blocks_change_nothing(monkeypatch):
     fitted = OcularFilter.fit(SPECS["ica"], windows(X), TRAIN, seed=0)
     whole = fitted.transform(windows(X)).x
