@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -80,7 +82,16 @@ class Workers:
         with self._cluster(), parallel_config(backend=self.backend, n_jobs=self.n_jobs):
             # results of Ray come all at once
             as_they_come = {} if self.backend == "ray" else {"return_as": "generator"}
-            yield from Parallel(**as_they_come)(delayed(_listed)(work, item) for item in items)
+            try:
+                yield from Parallel(**as_they_come)(delayed(_listed)(work, item) for item in items)
+            except Exception as error:
+                if type(error).__module__.split(".")[0] != "ray":
+                    raise
+                last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+                raise EegdaeError(
+                    f"prepare.backend=ray: a worker failed: {last[0][:200]}; do all have this package, and "
+                    "see the same files?"
+                ) from error
 
     def _cluster(self) -> AbstractContextManager[Any]:
         if self.backend == "loky":
@@ -88,9 +99,9 @@ class Workers:
         try:
             return _dask(self.address) if self.backend == "dask" else _ray(self.address)
         except ImportError as error:
-            package = {"dask": "'eegdae[dask]'", "ray": "ray"}[self.backend]
             raise EegdaeError(
-                f"prepare.backend={self.backend}: {error.name} is not installed; pip install {package}"
+                f"prepare.backend={self.backend}: {error.name} is not installed; pip install "
+                f"'eegdae[{self.backend}]'"
             ) from error
 
 
@@ -119,9 +130,24 @@ def _ray(address: str | None) -> AbstractContextManager[Any]:
     import ray
     from ray.util.joblib import register_ray
 
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        try:  # Ray itself goes on trying for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {error}") from error
+    # joblib gives its pool an option that Ray has not
+    logging.getLogger("ray.util.multiprocessing.pool").setLevel(logging.ERROR)
     try:
-        ray.init(address=address or "auto", ignore_reinit_error=True)
-    except ConnectionError as error:
-        raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {error}") from error
+        ray.init(
+            address=address or "auto", ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR"
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        if address is None:
+            raise EegdaeError(
+                "prepare.backend=ray: no cluster; give prepare.address=HOST:6379, or set RAY_ADDRESS"
+            ) from error
+        reason = " ".join(str(error).split())[:200]
+        raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {reason}") from error
     register_ray()
     return nullcontext()

@@ -90,14 +90,14 @@ def test_composed_configuration_is_shown(capsys):
 
 
 def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
-    """Levels 0 and 1 twice each, and a level that cannot be: its jobs fail alone."""
+    """A level twice, and one that cannot be: its jobs fail alone."""
     args = ["train", *my_recordings(tmp_path), *SMALL, f"hydra.sweep.dir={tmp_path}/sweep"]
-    status = main([*args, "-m", "corruption.level=0,-1,1", "seed=range(0,2)"])
+    status = main([*args, "-m", "corruption.level=-1,1", "seed=range(0,2)"])
     told = capsys.readouterr()
     assert status == 2
     lines = told.err.strip().splitlines()
     assert len(lines) == 2, told.err
-    assert lines[0].startswith("eegdae: failed: job 2 (")
+    assert lines[0].startswith("eegdae: failed: job 0 (")
     assert (
         "corruption.level=-1 seed=0): corruption.level=-1.0: the level of Gaussian must be a number, 0"
         in lines[0]
@@ -108,7 +108,7 @@ def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
             assert run_json(folder)["status"] == "done"
             metrics = json.loads((folder / "metrics.json").read_text())
             done[folder.name] = metrics["codes"]["roc_auc"]["mean"]
-    assert sorted(done) == ["0", "1", "4", "5"]
+    assert sorted(done) == ["2", "3"]
 
 
 def test_debug_shows_where_it_went_wrong(tmp_path):

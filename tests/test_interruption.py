@@ -40,7 +40,7 @@ STOPPING = (
 JOINED = ("features=[power,plv]", "model.joint_layer=4", "finetune=encoder", "finetune.epochs=4")
 """Further stages: a layer over the codes of two views, and a head that trains the encoders on."""
 SAME = ("codes.npz", "metrics.json", "model.ckpt", "folds/0/codes.npz", "folds/1/codes.npz", "history.csv")
-DEFAULT = (0.15, 0.5, 0.85)
+DEFAULT = (0.15, 0.85)
 """Moments of a kill, as shares of the time in which an uninterrupted run computes."""
 MOMENTS = tuple((k * 0.6180339887) % 1 for k in range(1, 21))
 

@@ -90,6 +90,54 @@ sys.exit(1)
 """
 
 
+@pytest.fixture
+def ray_cluster(monkeypatch):
+    """Address of a Ray cluster of this machine with two worker processes."""
+    ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'eegdae[ray]'")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    started = ray.init(
+        num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20
+    )
+    yield started.address_info["address"]
+    ray.shutdown()
+
+
+def noted(item):
+    """Load a recording, and leave a note of who did; the fifth is damaged."""
+    number, notes = item
+    Path(notes, f"{number}.{os.getpid()}").touch()
+    if number == 5:
+        raise EegdaeError("5.edf: was cut off")
+    return [rec(number, gaps=number == 3)]
+
+
+@pytest.mark.slow
+def test_a_ray_cluster(ray_cluster, tmp_path):
+    workers, cutting = Workers(-1, "ray", ray_cluster), Cutting(0.5, 0.1, max_missing=0.5)
+    (tmp_path / "notes").mkdir()
+    items = [(number, str(tmp_path / "notes")) for number in range(5)]
+    build(tmp_path / "store/a", items, noted, cutting, workers=workers)
+    plain = make_windows([rec(k, gaps=k == 3) for k in range(5)], size=0.5, stride=0.1, max_missing=0.5)
+    same(read(tmp_path / "store/a"), plain)
+    who = {path.name.split(".")[1] for path in (tmp_path / "notes").iterdir()}
+    assert len(who) == 2
+    assert str(os.getpid()) not in who
+    with pytest.raises(EegdaeError, match=r"^5\.edf: was cut off$"):
+        build(tmp_path / "store/b", [*items, (5, items[0][1])], noted, cutting, workers=workers)
+    assert os.listdir(tmp_path / "store") == ["a"]
+
+
+@pytest.mark.slow
+def test_no_ray_cluster_at_an_address():
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'eegdae[ray]'")
+    with pytest.raises(
+        EegdaeError, match=r"prepare\.address=127\.0\.0\.1:1: no Ray cluster answers: .*refused"
+    ):
+        list(Workers(2, "ray", "127.0.0.1:1").map(squares, [1]))
+    with pytest.raises(EegdaeError, match=r"backend=ray: no cluster; give prepare\.address=HOST:6379"):
+        list(Workers(2, "ray").map(squares, [1]))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -109,5 +157,5 @@ def test_clusters_that_are_not_there(monkeypatch):
     with pytest.raises(EegdaeError, match=r"prepare\.backend=dask: no cluster; give"):
         list(Workers(2, "dask").map(squares, [1]))
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(EegdaeError, match=r"backend=ray: ray is not installed; pip install ray"):
+    with pytest.raises(EegdaeError, match=r"backend=ray: ray is not installed; pip install 'eegdae\[ray\]'"):
         list(Workers(2, "ray").map(squares, [1]))

@@ -22,6 +22,14 @@ KINDS: Mapping[str, tuple[str, str]] = {
     ),
     "flat": ("error", _DROP),
     "never observed": ("error", _DROP),
+    "events outside": (
+        "warning",
+        "see that events and recording belong together, and that the file is whole",
+    ),
+    "slow channels": (
+        "note",
+        "leave them out with data.exclude: they hold nothing above half their own rate",
+    ),
     "gaps": ("warning", _LIMIT),
     "small gaps": ("note", _LIMIT),
     "standing": ("warning", "mark the stretches as bad, or leave the channel out with data.exclude"),
@@ -64,6 +72,8 @@ def signs_of(recording: Recording) -> list[Sign]:
     bad = bad_channels_of(recording)
     names = recording.ch_names
     found = _gaps(recording)
+    for note in recording.notes:  # of what was repaired while it was read
+        found.append(Sign("events outside" if "event" in note else "slow channels", 1.0, note))
     for what, kind in (("flat", "flat"), ("all-NaN", "never observed")):
         channels = tuple(names[chan] for chan, state in bad.items() if state == what)
         if channels:

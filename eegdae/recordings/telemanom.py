@@ -13,6 +13,7 @@ import ast
 import csv
 import glob
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,10 @@ def _listed(table: Path, name: str, n_times: int) -> NDArray[np.int8]:
         names = [row["chan_id"] for row in rows]
         for row in rows:
             if row["chan_id"] == name:
-                for first, last in ast.literal_eval(row["anomaly_sequences"]):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of odd escapes in what is no list
+                    places = ast.literal_eval(row["anomaly_sequences"])
+                for first, last in places:
                     odd[int(first) : int(last) + 1] = 1
     except (KeyError, ValueError, TypeError, SyntaxError, RecursionError, csv.Error) as error:
         raise EegdaeError(

@@ -181,11 +181,12 @@ def figure_png(figure: Figure) -> bytes:
     """
     buffer = io.BytesIO()
     with matplotlib.rc_context(_STYLE):
-        # One pass of the constrained layout leaves the labels of square axes over the edge; once laid out,
-        # nothing moves any more, and drawing again gives the same bytes.
+        # One pass of the constrained layout, which takes longer than the drawing, leaves the labels of square
+        # axes over the edge; once laid out, nothing moves any more, and drawing again gives the same bytes.
         if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
             figure.draw_without_rendering()
-            figure.draw_without_rendering()
+            if any(axes.get_aspect() != "auto" or axes.get_box_aspect() is not None for axes in figure.axes):
+                figure.draw_without_rendering()
             figure.set_layout_engine("none")
         figure.savefig(buffer, format="png", dpi="figure", metadata={"Software": None})
     return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -77,7 +78,9 @@ def configuration(target: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         if not any(mark in target for mark in "./*~") and not os.path.exists(target):
             raise EegdaeError(f"data {target}: no such set and no such file; {did_you_mean(target, known)}")
         of_files = as_config(target, **overrides)
-        kinds = [read_set(file) for file in known.values()]
+        # to read all sets takes longer than to read a recording
+        line = re.compile(rf"^source: *{re.escape(str(of_files.get('source')))}\s*$", re.MULTILINE)
+        kinds = [read_set(file) for file in known.values() if line.search(file.read_text("utf-8"))]
         of_kind = [c for c in kinds if is_open(c) and c.get("source") == of_files.get("source")]
         config = {
             **_merged(of_kind[0] if of_kind else {}, overrides),

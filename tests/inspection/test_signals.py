@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,13 @@ def test_a_possible_unit(scale):
 
 def test_one_sample_more_than_none():
     assert signs_of(recording([[1.0, 2.0], [3.0, np.nan]]))  # two samples: gaps, no crash
+
+
+def test_what_was_repaired_while_it_was_read():
+    notes = ("brought to 250 Hz: c3 from 50 Hz", "2 events left out: outside the recording")
+    signs = signs_of(replace(recording(noise()), notes=notes))
+    assert [(sign.kind, sign.said) for sign in signs] == [
+        ("slow channels", notes[0]),
+        ("events outside", notes[1]),
+    ]
+    assert {sign.kind for sign in signs} <= KINDS.keys()

@@ -215,7 +215,7 @@ def test_version_4(tmp_path):
     assert (only.sfreq, only.subject) == (10, "anna")
 
 
-@pytest.mark.parametrize("n", [200, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [200, pytest.param(5000, marks=pytest.mark.slow)])
 def test_random_damage_of_version_4(tmp_path, n):
     content = save_v4(tmp_path / "own.mat", {"x": X[:, :, 0], "fs": 10.0, "who": "anna"}).read_bytes()
     options = {"layout": "channels_times", "sfreq": "fs", "subject_variable": "who"}

@@ -120,9 +120,6 @@ def test_tables_that_do_not_fit(tmp_path, table, said, one_line):
 
 
 def test_random_damage(tmp_path):
-    np.savez_compressed(tmp_path / "SMAP_P-1.npz", **parts())
-    content = (tmp_path / "SMAP_P-1.npz").read_bytes()
-    assert sum(survives(tmp_path / "SMAP_P-1.npz", content, n=200, source="telemanom")) == 200
     file = authors_folder(tmp_path / "data", parts())
     assert sum(survives(file, file.read_bytes(), n=200, source="telemanom")) == 200
 

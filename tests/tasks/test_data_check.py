@@ -263,5 +263,6 @@ def test_the_page_of_the_docs_is_true_of_eegmat(capsys, eegmat):
 
 def test_the_docs_name_every_kind_of_sign():
     told = {"unit", "flat", "never observed", "gaps", "standing", "noisy", "weak", "clipped", "spikes"}
+    told |= {"events outside", "slow channels"}
     assert all(kind in DOC for kind in told)
     assert {kind.split(",")[0] for kind in KINDS} - told == {"small gaps", "bounded", "50 Hz", "60 Hz"}
