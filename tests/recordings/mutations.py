@@ -87,8 +87,8 @@ def read_or_refuse(read, *args, **kwargs):
 def survives(file, content, *, n, seed=0, reading=None, check=check_sound, **options):
     """Read n damaged copies: each gives sound recordings, or an EegdaeError of one line that names the file.
 
-    ``content`` is the whole file; ``reading`` what is read, where the file only belongs to it. Returns how many
-    were read and how many were refused.
+    ``content`` is the whole file; ``reading`` what is read, where the file only belongs to it. Returns how
+    many were read and how many were refused.
     """
     counts = {"read": 0, "refused": 0}
     path = reading or file
@@ -96,7 +96,7 @@ def survives(file, content, *, n, seed=0, reading=None, check=check_sound, **opt
         file.write_bytes(damaged)
         try:
             with within(5):
-                got = read_recordings(whole, **options)
+                got = read_recordings(path, **options)
         except EegdaeError as error:
             message = str(error)
             assert "\n" not in message, k
