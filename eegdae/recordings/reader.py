@@ -18,7 +18,7 @@ from eegdae.recordings.labelling import check_labels, labelled
 from eegdae.recordings.mne_files import first_parts
 from eegdae.recordings.prepare import check_prepare, prepare
 from eegdae.recordings.recording import Recording
-from eegdae.recordings.sources import source_of
+from eegdae.recordings.sources import Source, source_of
 
 _COMMON = (
     *("name", "source", "path", "pattern", "subject", "about", "labels", "classes"),
@@ -122,11 +122,7 @@ class Reader:
         """
         source = source_of(self.cfg)
         check_intact(path)
-        try:
-            found = source.read(path, self.cfg)
-        except OSError as error:  # a folder of a file's name, a disk that fails
-            raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
-        for rec in found:
+        for rec in _read(source, path, self.cfg):
             yield self.finished(rec, Path(rec.source) if source.folder and path.is_dir() else path)
 
     def finished(self, recording: Recording, path: Path) -> Recording:
@@ -161,6 +157,15 @@ class Reader:
     @cached_property
     def _table(self) -> AboutTable | None:
         return read_about(self.cfg.get("about"))
+
+
+def _read(source: Source, path: Path, cfg: Mapping[str, Any]) -> Iterator[Recording]:
+    """Read recordings, some sources one at a time; what the system refuses is one line."""
+    try:
+        yield from source.read(path, cfg)
+    except OSError as error:  # a folder of a file's name, a file that may not be read, a disk that fails
+        where = path if error.filename is None else error.filename
+        raise EegdaeError(f"{where}: cannot be read: {error.strerror or error}") from error
 
 
 def check_interpolated(cfg: Mapping[str, Any], ch_names: Iterable[str]) -> None:
