@@ -67,7 +67,7 @@ def refused(capsys, tmp_path, *args):
         ("half.edf", 0.5, "was cut off: its header says 3848636 bytes, the file has 1924318; get it anew"),
         ("short.edf", 0.9999, "was cut off"),
         ("header.edf", 0.0001, "header is damaged or cut off"),
-        ("edf.fif", 1, "is not a FIF file"),
+        ("edf.fif", 1, "is no FIF file"),
         ("edf.bdf", 1, "is no BDF file"),
         ("edf.set", 1, "cannot be read by MNE"),
     ],
