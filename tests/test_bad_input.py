@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import resource
 import sys
 
 import mne
@@ -13,11 +11,10 @@ import torch
 import yaml
 from shell import (
     SMALL,
-    checked_line,
-    command,
+    as_anyone,
     eeg_files,
     error_line,
-    finish,
+    full_disk,
     left_overs,
     my_recordings,
     recordings,
@@ -530,32 +527,22 @@ def test_a_target_in_a_run_folder(capsys, tmp_path, finished_run, name, out):
 # where the run is to go
 
 
-def test_a_full_output_folder(tmp_path):
+def test_a_full_output_folder(capsys, tmp_path):
     """No file may grow beyond 20 kB, as on a disk that is full: the model and the report do not fit."""
     args = ["train", *my_recordings(tmp_path), *SMALL, f"hydra.run.dir={tmp_path}/run", "model.hidden=[64,8]"]
-    args.append("prepare.store=null")  # that it is full is tested elsewhere
-    process = command(args, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
-    status, _, err = finish(process)
-    line = checked_line(status, err)
+    with full_disk(20_000):
+        line = error_line(capsys, [*args, "prepare.store=null"])  # that it is full is tested elsewhere
     assert f"hydra.run.dir={tmp_path}/run: cannot write" in line
     assert "File too large" in line
     assert "cannot write" in begun_and_failed(tmp_path / "run")
 
 
-def test_a_read_only_output_folder(tmp_path):
-    """Root may write anywhere by one capability; without it, root is as anyone."""
+def test_a_read_only_output_folder(capsys, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir()
     flags = my_recordings(tmp_path)
     folder.chmod(0o555)
-    drop_from_bounding_set, dac_override = 24, 1  # linux/prctl.h, linux/capability.h
-    prctl = ctypes.CDLL(None).prctl
-    process = command(
-        ["train", *flags, *SMALL, f"hydra.run.dir={folder}/run"],
-        preexec_fn=lambda: prctl(drop_from_bounding_set, dac_override, 0, 0, 0),
-    )
-    status, _, err = finish(process)
-    line = checked_line(status, err)
+    line = as_anyone(error_line, capsys, ["train", *flags, *SMALL, f"hydra.run.dir={folder}/run"])
     assert "hydra.run.dir" in line
     assert str(folder) in line
     assert "Permission denied" in line

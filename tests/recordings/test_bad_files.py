@@ -11,12 +11,6 @@ from . import true_formats
 from .true_sets import write_har
 
 
-def save(path, data, names=("Fz", "Cz"), *, sfreq=100.0):
-    raw = mne.io.RawArray(data, mne.create_info(list(names), sfreq, "eeg"), verbose="error")
-    raw.save(path, fmt="double", verbose="error")
-    return path
-
-
 def test_no_channel(tmp_path, one_line):
     data = np.zeros((2, 256), dtype=np.int16)
     content = bytearray(true_formats.gdf2(data, sfreq=128, names=["a", "b"], events=[(1, 2, 3)]))
