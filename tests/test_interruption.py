@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from shell import (
     SMALL,
+    Forked,
     command,
     error_line,
     finish,
@@ -76,7 +77,7 @@ def uninterrupted(home, *more):
     args = ["train", *my_recordings(home, recordings(n_times=600)), *kept, *more]
     folder = home / "run"
     start = time.monotonic()
-    process = command([*args, f"hydra.run.dir={folder}"])
+    process = Forked([*args, f"hydra.run.dir={folder}"])
     wait_for(folder / "checkpoints", process)
     began = time.monotonic() - start
     wait_for(folder / "metrics.json", process)
@@ -122,7 +123,7 @@ def same_bytes(one, other):
 def killed_at(share, whole, folder):
     """Start the run, kill it when this share of its computing is over; return whether it was killed."""
     _, args, began, ended = whole
-    process = command([*args, f"hydra.run.dir={folder}"])
+    process = Forked([*args, f"hydra.run.dir={folder}"])
     wait_for(folder / "checkpoints", process)
     time.sleep(share * (ended - began))
     return kill(process)
@@ -156,7 +157,7 @@ def test_killed_between_joint_layers_and_fine_tuning(joined, tmp_path):
 
 def test_killed_while_stages_stop_early(stopping, tmp_path):
     folder = tmp_path / "run"
-    process = command([*stopping[1], f"hydra.run.dir={folder}"])
+    process = Forked([*stopping[1], f"hydra.run.dir={folder}"])
     # inside a stage: the first fit has been saved more than once
     wait_for(folder / "folds/0/predictions.csv", process)
     time.sleep(0.05)
@@ -171,7 +172,7 @@ def test_killed_inside_a_checkpoint_write_and_killed_again(whole, tmp_path):
     folder = tmp_path / "run"
     args = [*whole[1], f"hydra.run.dir={folder}"]
     for extra in ([], ["resume=true"]):
-        inside = kill_inside_a_write(command([*args, *extra]), folder)
+        inside = kill_inside_a_write(Forked([*args, *extra]), folder)
         assert inside, "no write was seen before the run ended"
     assert any((folder / "checkpoints").rglob("*.ckpt"))
     go_on(whole[1], folder)
@@ -214,13 +215,13 @@ def test_ctrl_c_inside_a_fit_says_so_and_can_be_gone_on_with(whole, tmp_path):
 def test_resume_goes_on_inside_a_stage(whole, tmp_path):
     """After a kill in the second fold's training the first fold is not trained again."""
     folder = tmp_path / "run"
-    process = command([*whole[1], f"hydra.run.dir={folder}"])
+    process = Forked([*whole[1], f"hydra.run.dir={folder}"])
     assert wait_for(folder / "folds/0/predictions.csv", process)
     time.sleep(0.05)
     assert kill(process)
     kept = {path: path.stat().st_mtime_ns for path in (folder / "checkpoints").rglob("*.ckpt")}
     assert kept
-    process = command([*whole[1], f"hydra.run.dir={folder}", "resume=true"])
+    process = Forked([*whole[1], f"hydra.run.dir={folder}", "resume=true"])
     status, out, err = finish(process)
     assert status == 0, err
     assert "fold 1/2" not in out
@@ -262,7 +263,7 @@ def test_a_folder_with_a_run_is_refused_without_resume(whole, capsys):
 def test_two_processes_on_one_folder(whole, tmp_path, capsys):
     folder = tmp_path / "run"
     args = [*whole[1], f"hydra.run.dir={folder}"]
-    first = command(args)
+    first = Forked(args)
     assert wait_for(folder / "run.json", first)
     first.send_signal(signal.SIGSTOP)  # so that it surely is not done before the second one looks
     try:

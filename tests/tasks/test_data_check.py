@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from reporting.checks import Page, check_png
-from shell import command, error_line, finish, my_recordings, recordings
+from shell import error_line, my_recordings, recordings
 
 from eegdae.cli import main
 from eegdae.inspection.facts import example_of
@@ -152,12 +154,14 @@ def test_a_plot_in_letters():
     assert lines[3].endswith("# 0 to 3.5 g")
 
 
-def test_a_terminal_without_unicode(tmp_path):
+def test_a_terminal_without_unicode(tmp_path, monkeypatch):
     my_recordings(tmp_path)
-    env = {"PYTHONIOENCODING": "ascii"}
-    status, out, err = finish(command(["data", "show", tmp_path / "mine.npz"], env=env))
-    assert (status, err) == (0, "")
-    assert out.isascii()
+    screen = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(screen, encoding="ascii", errors="strict"))
+    assert main(["data", "show", str(tmp_path / "mine.npz")]) == 0
+    sys.stdout.flush()
+    assert b"mine.npz" in screen.getvalue()
+    assert screen.getvalue().isascii()
 
 
 @pytest.mark.parametrize(
