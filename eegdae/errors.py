@@ -13,7 +13,15 @@ class EegdaeError(ValueError):
     """What a user can mend: one line that names the key or file, the value, what is allowed and the mend.
 
     Only ``eegdae.cli`` turns it into a message and exit status 2; inside a sweep it fails the job.
+
+    Parameters
+    ----------
+    message : str
+        Line breaks in it, of a name in a damaged file, become blanks.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

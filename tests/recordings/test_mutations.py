@@ -3,12 +3,14 @@
 Kinds of which a richer file is damaged in the tests of their source are not among these.
 """
 
+import pickle
 import warnings
 
 import mne
 import numpy as np
 import pytest
 
+from eegdae.errors import EegdaeError
 from eegdae.recordings import read_recordings
 
 from .every_source import KINDS, written
@@ -71,3 +73,9 @@ def test_random_damage_of_the_tables_of_a_bids_data_set(tmp_path, table, n):
         mne_bids.write_raw_bids(raw, place, allow_preload=True, format="BrainVision", verbose="error")
     (file,) = tmp_path.rglob(f"*_{table}")
     survives(file, file.read_bytes(), n=n, reading=tmp_path, events="all")
+
+
+def test_an_error_is_one_line_whatever_a_damaged_name_holds():
+    error = EegdaeError("own.mat: there is no 'x'; known: a\nb, c\r\nd\u2028e")
+    assert str(error) == "own.mat: there is no 'x'; known: a b, c d e"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
