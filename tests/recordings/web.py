@@ -80,8 +80,8 @@ class Site:
         if self.cut_after:
             body = body[: self.cut_after.pop(0)]
             request.close_connection = True
+        self.sent += len(body)  # before: who asked may look as soon as the last byte is there
         request.wfile.write(body)
-        self.sent += len(body)
 
     def close(self) -> None:
         self._server.shutdown()
