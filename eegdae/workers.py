@@ -128,7 +128,7 @@ def _dask(address: str | None) -> AbstractContextManager[Any]:
 
 def _ray(address: str | None) -> AbstractContextManager[Any]:
     import ray
-    from ray.util.joblib import register_ray
+    import ray.util.joblib
 
     host, _, port = (address or "").rpartition(":")
     if host and port.isdecimal() and "/" not in host:
@@ -140,7 +140,10 @@ def _ray(address: str | None) -> AbstractContextManager[Any]:
     logging.getLogger("ray.util.multiprocessing.pool").setLevel(logging.ERROR)
     try:
         ray.init(
-            address=address or "auto", ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR"
+            address=address or "auto",
+            ignore_reinit_error=True,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         if address is None:
@@ -149,5 +152,6 @@ def _ray(address: str | None) -> AbstractContextManager[Any]:
             ) from error
         reason = " ".join(str(error).split())[:200]
         raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {reason}") from error
-    register_ray()
+    register: Any = ray.util.joblib.register_ray
+    register()
     return nullcontext()

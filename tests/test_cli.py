@@ -79,6 +79,27 @@ def test_data_may_be_a_file(arg, words):
     assert _data_path(arg) == words
 
 
+def test_data_may_be_a_folder_whose_name_looks_like_a_choice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "watch", "theirs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("tables/a.csv", "edf/a.edf", "edf/who.tsv", "both/a.edf", "both/b.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "own/data").mkdir(parents=True)
+    (tmp_path / "own/data/theirs.yaml").touch()
+    assert _data_path("data=mine") == ["data=files", "data.path='mine'"]
+    assert _data_path("data=tables") == ["data=table_files", "data.path='tables'"]
+    assert _data_path("data=edf/") == ["data=files", "data.path='edf/'"]
+    assert _data_path("data=both") == ["data=files", "data.path='both'"]
+    assert _data_path("data=loop") == ["data=files", "data.path='loop'"]
+    assert _data_path("data=watch") == ["data=watch"]
+    assert _data_path("data=theirs", ["--config-dir", "own"]) == ["data=theirs"]
+    assert _data_path("data=theirs", ["--config-dir=own"]) == ["data=theirs"]
+    assert _data_path("data=nowhere") == ["data=nowhere"]
+
+
 def test_a_file_of_ones_own_is_read(capsys, tmp_path):
     line = error_line(capsys, ["train", f"data={tmp_path}/it's not.edf", f"hydra.run.dir={tmp_path}/run"])
     assert f"data.path={tmp_path}/it's not.edf: no such file" in line

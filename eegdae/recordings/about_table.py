@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,7 +58,7 @@ class AboutTable:
         EegdaeError
             If the table has no row for the file, or two that disagree, or a trial outside the recording.
         """
-        whole = path.resolve().as_posix()
+        whole = Path(os.path.realpath(path)).as_posix()
         rows = self.rows[[whole.endswith(f"/{file}") for file in self.rows["file"]]]
         if rows.empty:
             hint = did_you_mean(path.name, set(self.rows["file"].str.split("/").str[-1]))

@@ -85,7 +85,9 @@ class Fingerprints:
             Path and SHA-256 of each file, once, in the order of ``paths``.
         """
         listed: dict[Path, list[str]] = {}
-        files = dict.fromkeys(file.resolve() for path in paths for file in companions(path, listed))
+        files = dict.fromkeys(
+            Path(os.path.realpath(file)) for path in paths for file in companions(path, listed)
+        )
         found = [(str(file), self._one(file)) for file in files]
         self._keep()
         return found

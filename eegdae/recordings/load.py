@@ -130,8 +130,8 @@ def _of_raws(raws: Sequence[Any], options: Mapping[str, Any]) -> list[Recording]
     return recordings
 
 
-def holds_images(folder: Path, keys: Iterable[str] = ()) -> bool:
-    """Tell whether a folder is one of images: it, or a folder in it, holds pictures and no other recordings.
+def kind_of_folder(folder: Path, keys: Iterable[str] = ()) -> str | None:
+    """Tell by what it holds which source reads a folder.
 
     Parameters
     ----------
@@ -142,21 +142,33 @@ def holds_images(folder: Path, keys: Iterable[str] = ()) -> bool:
 
     Returns
     -------
-    bool
-        False where there is no such folder; tables beside pictures are no recordings.
+    str or None
+        A key of `SOURCES`. ``bids`` for the root of a BIDS data set, ``images`` where the folder, or folders
+        in it, hold pictures and no other recordings, else the kind of the files in it; tables beside
+        recordings of another kind say something about these. None where there is no such folder, it holds no
+        recordings, or some of several kinds.
     """
+    if is_bids(folder):
+        return "bids"
+    asked = list(keys)
     try:
         inside = list(folder.expanduser().iterdir())
-        inside += [file for item in inside if item.is_dir() for file in item.iterdir()]
+        below = [file for item in inside if item.is_dir() for file in item.iterdir()]
     except OSError:
-        return False
-    asked = list(keys)
-    kinds = {
-        kind_of(file, asked)
-        for file in inside
+        return None
+    here, deeper = (_kinds(files, asked) for files in (inside, below))
+    if "images" in here | deeper:
+        return "images" if here | deeper <= {"images", "table"} else None
+    kinds = here - {"table"} or here
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kinds(files: Iterable[Path], keys: Sequence[str]) -> set[str]:
+    return {
+        kind_of(file, keys)
+        for file in files
         if file.name[0] != "." and file.name.lower().endswith(_ANY_ENDING)
     }
-    return "images" in kinds and kinds <= {"images", "table"}
 
 
 def as_config(
@@ -183,10 +195,10 @@ def as_config(
         If a file is missing, or files of different kinds are mixed.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    if "source" not in options and paths and all(is_bids(Path(item)) for item in paths):
-        options = {"source": "bids", **options}
-    if "source" not in options and paths and all(holds_images(Path(item), options) for item in paths):
-        options = {"source": "images", **options}
+    if "source" not in options and paths:
+        for kind in ("bids", "images"):  # read as they are, not file by file
+            if all(kind_of_folder(Path(item), options) == kind for item in paths):
+                options = {"source": kind, **options}
     if "source" in options:
         return {**options, "path": paths}
     endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))

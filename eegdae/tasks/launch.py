@@ -19,7 +19,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.bids import is_bids
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
@@ -201,11 +200,12 @@ def _data_path(arg: str, args: Sequence[str] = ()) -> list[str]:
     """Let ``data=FILE`` mean ``data=files data.path=FILE``; Hydra knows ``data=NAME`` only.
 
     The kind of source is told by the ending, or by what a folder holds; several files stand in brackets. An
-    ``.npy`` file holds images, but signals where another argument says their rate or layout.
+    ``.npy`` file holds images, but signals where another argument says their rate or layout. A folder of the
+    name of a choice is not meant.
     """
     key, _, value = arg.partition("=")
     is_path = value.startswith(("~", ".", "/")) or any(mark in value for mark in "./*")
-    if key != "data" or not is_path:
+    if key != "data" or not (is_path or (os.path.lexists(value) and not _is_choice(value, args))):
         return [arg]
     listed = value.startswith("[") and value.endswith("]")
     files = [file.strip(" '\"") for file in (value[1:-1].split(",") if listed else [value])]
@@ -214,13 +214,20 @@ def _data_path(arg: str, args: Sequence[str] = ()) -> list[str]:
     folder = Path(files[0]).expanduser()
     if files[0].lower().endswith(".npy") and any(other.startswith(_OF_SIGNALS) for other in args):
         choice = "npy_files"
-    elif is_bids(folder):
-        choice = "bids_files"
-    elif folder.is_dir():
-        from eegdae.recordings.load import holds_images
+    elif folder.is_dir() and choice == "files":
+        from eegdae.recordings.load import kind_of_folder
 
-        choice = "image_files" if holds_images(folder) else choice
+        kind = kind_of_folder(folder, [other.partition("=")[0].removeprefix("data.") for other in args])
+        choice = {"images": "image_files"}.get(kind or "", f"{kind}_files")
+        choice = choice if (conf_dir() / "data" / f"{choice}.yaml").exists() else "files"
     return [f"data={choice}", f"data.path=[{','.join(quoted)}]" if listed else f"data.path={quoted[0]}"]
+
+
+def _is_choice(name: str, args: Sequence[str]) -> bool:
+    """Whether there is a data configuration of this name, ours or in a folder of the user's."""
+    text = " ".join(args)
+    own = re.findall(r"(?:--config-dir|-cd)[ =](\S+)", text)
+    return any((Path(folder) / "data" / f"{name}.yaml").exists() for folder in (conf_dir(), *own))
 
 
 def hydra_message(error: Exception, command: str = "train") -> str:
