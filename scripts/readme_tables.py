@@ -99,6 +99,33 @@ def sets_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"- {note}." for note in [*notes, *errors])])
 
 
+def eyes_table(result: dict[str, Any]) -> str:
+    """Lay out one row a correction: what is left of the front of the head in held-out people."""
+    names = list(result["held_out"]["none"])
+    head = ["`ocular=`", *(f"correlation with the front, {name}" for name in names)]
+    head += [f"variance left, {where}, {name}" for name in ("Fz", "O1") for where in ("peaks", "elsewhere")]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for kind, found in result["held_out"].items():
+        cells = [f"{found[name]['correlation']:.2f}" for name in names]
+        for name in ("Fz", "O1"):
+            cells += [f"{found[name][f'variance_{where}']:.2f}" for where in ("at_peaks", "elsewhere")]
+        lines.append("| " + " | ".join([f"`{kind}`", *cells]) + " |")
+    return "\n".join(lines)
+
+
+def eyes_verdict_table(result: dict[str, Any]) -> str:
+    """Lay out one row a correction and figure: the verdict of experiment=eegmat with and without it."""
+    ways = ("codes", "autoencoder", "raw", "pca", "random_encoder", "eigenvalue_ratio")
+    head = ["`ocular=`", "figure", *(REPRESENTATIONS[way][0] for way in ways)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for kind, metrics in result["verdict"].items():
+        for metric in ("balanced_accuracy", "roc_auc"):
+            cells = [_cell(metrics[way][metric]) for way in ways]
+            lines.append("| " + " | ".join([f"`{kind}`", metric.replace("_", " "), *cells]) + " |")
+    seeds = ", ".join(map(str, result["seeds"]))
+    return "\n".join([*lines, "", f"- seeds {seeds}; ±: standard deviation over them."])
+
+
 def training_table(result: dict[str, Any]) -> str:
     """Lay out one row a stack or layer: time relative to a hand-written loop and to plain Lightning."""
     lines = [
@@ -256,7 +283,11 @@ def pages() -> dict[str, dict[str, str]]:
             "training": training_table(_read("training")),
             "connectivity": connectivity_table(_read("connectivity")),
         },
-        "docs/recordings.md": {"sets": sets_table(_read("sets"))},
+        "docs/recordings.md": {
+            "sets": sets_table(_read("sets")),
+            "eyes": eyes_table(_read("ocular")),
+            "eyes_verdict": eyes_verdict_table(_read("ocular")),
+        },
         "docs/denoising.md": {
             "digits": digits_table(_read("digits")),
             "depth": depth_table(_read("depth")),
