@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eegdae.recordings.catalogue import describe, get, here
 from eegdae.recordings.channels import canonical_name, shared_channels
-from eegdae.recordings.downloads import fetch
-from eegdae.recordings.folders import cache_dir, data_dir
+from eegdae.recordings.downloads.fetching import fetch
+from eegdae.recordings.downloads.folders import cache_dir, data_dir
 from eegdae.recordings.load import as_config, iter_recordings, load_recordings, read_recordings
 from eegdae.recordings.reader import Reader, check_interpolated
 from eegdae.recordings.recording import Annotation, Recording, as_recording, check_alike

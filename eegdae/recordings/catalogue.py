@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from eegdae.errors import EegdaeError
-from eegdae.recordings.downloads import downloaded, fetch
-from eegdae.recordings.folders import cache_dir
+from eegdae.recordings.downloads.fetching import downloaded, fetch
+from eegdae.recordings.downloads.folders import cache_dir
 
 _PACKAGE = "package:"
 

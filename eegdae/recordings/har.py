@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.number_text import read_codes, read_numbers
 from eegdae.recordings.recording import Annotation, Recording, as_recording
+from eegdae.recordings.tables.number_text import read_codes, read_numbers
 
 SIGNALS = tuple(
     f"{signal}_{axis}" for signal in ("body_acc", "body_gyro", "total_acc") for axis in ("x", "y", "z")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings.brainvision_intact import check_brainvision
-from eegdae.recordings.mat_intact import check_mat5
+from eegdae.recordings.mat.intact import check_mat5
 
 _EDF_MAGIC = {".edf": b"0       ", ".bdf": b"\xffBIOSEMI"}
 _GDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 16: 4, 17: 8}
@@ -22,7 +22,7 @@ def check_intact(path: Path) -> None:
 
     EDF and BDF: the header tells how many bytes must follow; MNE only warns when they do not. FIF: every tag
     must be whole, up to the one that ends the file. BrainVision: see `eegdae.recordings.brainvision_intact`.
-    GDF and CNT: as EDF, with the table of events. EEGLAB: see `eegdae.recordings.mat_intact`. Other formats
+    GDF and CNT: as EDF, with the table of events. EEGLAB: see `eegdae.recordings.mat.intact`. Other formats
     are left to their readers.
 
     Parameters

@@ -17,8 +17,8 @@ import numpy as np
 from eegdae.errors import EegdaeError
 from eegdae.recordings.catalogue import locate
 from eegdae.recordings.labels import runs_of
-from eegdae.recordings.number_text import read_codes, read_numbers
 from eegdae.recordings.recording import Annotation, Recording, as_recording
+from eegdae.recordings.tables.number_text import read_codes, read_numbers
 from eegdae.recordings.telemanom import ANOMALY, NORMAL
 
 KEYS = ("sfreq", "ch_names", "unit")

@@ -20,9 +20,9 @@ from types import ModuleType
 from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.downloads import tell_on_stdout
+from eegdae.recordings.downloads.fetching import tell_on_stdout
+from eegdae.recordings.downloads.folders import cache_dir
 from eegdae.recordings.extras import extra_package
-from eegdae.recordings.folders import cache_dir
 from eegdae.recordings.mne_files import from_raw
 from eegdae.recordings.recording import Annotation, Recording
 

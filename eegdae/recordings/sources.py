@@ -13,20 +13,20 @@ from eegdae.recordings import (
     bids,
     chb_mit,
     har,
-    images,
     machines,
-    mat,
     mne_files,
     moabb,
     npy,
     npz,
     sound,
-    tables,
     telemanom,
-    xdf,
 )
 from eegdae.recordings.catalogue import locate
+from eegdae.recordings.images import source as images
+from eegdae.recordings.mat import source as mat
 from eegdae.recordings.recording import Recording
+from eegdae.recordings.streams import xdf
+from eegdae.recordings.tables import source as tables
 from eegdae.recordings.ts_archive import read_ts
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.lsl import cut, record_stream
 from eegdae.recordings.npz import as_arrays
+from eegdae.recordings.streams.lsl import cut, record_stream
 from eegdae.run import npz_bytes, replace_file
 
 USAGE = "eegdae data record stream=NAME out=FILE.npz [seconds=10] [subject= session= run= label=]"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from . import true_formats
-from .test_mat import save_v4, save_v5, save_v7_3
+from .mat.test_source import save_v4, save_v5, save_v7_3
 from .xdf_writer import file as xdf_file
 from .xdf_writer import stream
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eegdae.recordings import load_recordings
-from eegdae.recordings.checksums import Checksum
+from eegdae.recordings.downloads.checksums import Checksum
 
 from .true_sets import write_eegdenoisenet, write_har, write_machine
 from .web import halves, visible

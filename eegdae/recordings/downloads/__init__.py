@@ -1,0 +1,1 @@
+"""How a set comes from a server, and where it lies."""

@@ -1,0 +1,1 @@
+"""Images: pictures in folders, arrays, IDX files."""
