@@ -47,9 +47,10 @@ def read_table(path: Path, options: Mapping[str, Any]) -> list[Recording]:
         ``sfreq`` (Hz, needed without times; with them the rate of the grid, see
         `eegdae.recordings.tables.grid.lay`), ``channels`` (None = every numeric column with a name and no
         other role), ``label`` (a column: a run of one value is an annotation, empty is none), ``events`` (a
-        column: a sample that is neither zero nor empty and differs from the one before is an annotation of one sample), ``subject_column``,
-        ``session_column`` and ``run_column`` (rows of different values are different recordings), ``unit``
-        (one, or column to unit); for text those of `eegdae.recordings.tables.delimited.read_delimited`.
+        column: a sample that is neither zero nor empty and differs from the one before is an annotation of
+        one sample), ``subject_column``, ``session_column`` and ``run_column`` (rows of different values are
+        different recordings), ``unit`` (one, or column to unit); for text those of
+        `eegdae.recordings.tables.delimited.read_delimited`.
 
     Returns
     -------
