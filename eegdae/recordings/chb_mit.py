@@ -17,7 +17,7 @@ import numpy as np
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.recordings.beside import beside
 from eegdae.recordings.caps import pick
-from eegdae.recordings.catalogue import locate
+from eegdae.recordings.locate import locate
 from eegdae.recordings.mne_files import read_mne
 from eegdae.recordings.recording import Annotation, Recording
 
@@ -79,7 +79,7 @@ def find_bipolar(cfg: Mapping[str, Any], extensions: tuple[str, ...]) -> list[Pa
     Parameters
     ----------
     cfg, extensions
-        As `eegdae.recordings.catalogue.locate` takes them.
+        As `eegdae.recordings.locate.locate` takes them.
 
     Returns
     -------

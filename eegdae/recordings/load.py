@@ -9,7 +9,7 @@ from typing import Any
 
 from eegdae.errors import EegdaeError
 from eegdae.recordings.bids import is_bids
-from eegdae.recordings.catalogue import locate
+from eegdae.recordings.locate import locate
 from eegdae.recordings.mne_files import from_raw
 from eegdae.recordings.reader import Reader, check_interpolated
 from eegdae.recordings.recording import Recording

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from eegdae.errors import EegdaeError
-from eegdae.recordings.catalogue import locate
 from eegdae.recordings.labels import runs_of
+from eegdae.recordings.locate import locate
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 from eegdae.recordings.tables.number_text import read_codes, read_numbers
 from eegdae.recordings.telemanom import ANOMALY, NORMAL
@@ -99,7 +99,7 @@ def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
     Returns
     -------
     list of Path
-        As `eegdae.recordings.catalogue.locate` gives them.
+        As `eegdae.recordings.locate.locate` gives them.
     """
     return locate(cfg, (".txt",))
 

@@ -21,8 +21,8 @@ from eegdae.recordings import (
     sound,
     telemanom,
 )
-from eegdae.recordings.catalogue import locate
 from eegdae.recordings.images import source as images
+from eegdae.recordings.locate import locate
 from eegdae.recordings.mat import source as mat
 from eegdae.recordings.recording import Recording
 from eegdae.recordings.streams import xdf

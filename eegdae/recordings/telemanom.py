@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.recordings.catalogue import locate
 from eegdae.recordings.labels import runs_of
+from eegdae.recordings.locate import locate
 from eegdae.recordings.npz import why_no_arrays
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
@@ -130,7 +130,7 @@ def find_files(cfg: Mapping[str, Any], endings: tuple[str, ...]) -> list[Path]:
     Returns
     -------
     list of Path
-        As `eegdae.recordings.catalogue.locate` gives them.
+        As `eegdae.recordings.locate.locate` gives them.
     """
     wanted = cfg.get("path")
     patterns = [wanted] if isinstance(wanted, str | os.PathLike) else list(wanted or ())

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eegdae.errors import EegdaeError
-from eegdae.recordings.catalogue import locate
 from eegdae.recordings.images import arrays as image_arrays
 from eegdae.recordings.images import pictures
 from eegdae.recordings.images.arrays import DIGITS, digits_file, label_file, read_arrays
 from eegdae.recordings.images.pictures import picture_shape, read_picture
 from eegdae.recordings.images.pixels import COLOURS, Look, images_of, read_look
+from eegdae.recordings.locate import locate
 from eegdae.recordings.recording import Annotation, Recording, as_recording
 
 EXTENSIONS = (*pictures.EXTENSIONS, *image_arrays.EXTENSIONS)
