@@ -99,6 +99,25 @@ def sets_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"- {note}." for note in [*notes, *errors])])
 
 
+def recordings_table(result: dict[str, Any]) -> str:
+    """Lay out one row a way from files to windows: pace, time over ours, memory."""
+    lines = [
+        "| from files to windows by | windows a second | time, over eegdae's | peak memory, MB |",
+        "|---|---|---|---|",
+    ]
+    for name, pace in result["windows_per_second"].items():
+        ratio = "" if name == "eegdae" else _ratio_of(result["seconds_over_eegdae"][name])
+        lines.append(f"| {name} | {pace:.0f} | {ratio} | {result['peak_megabytes'][name]:.0f} |")
+    n, n_chans, n_times = result["shape"]["eegdae"]
+    notes = [
+        f"{result['files']} EDF files of eegmat, {n} windows of {n_chans} channels x {n_times} samples; eegdae writes "
+        "them to the disk besides; memory above what the process had after its imports",
+        f"random batches from the store, at {result['random_batches_ram_over_store']:.2f} of the pace of main memory",
+    ]
+    notes += [f"{name} cannot be imported here" for name in result["cannot_be_imported"]]
+    return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
+
+
 def eyes_table(result: dict[str, Any]) -> str:
     """Lay out one row a correction: what is left of the front of the head in held-out people."""
     names = list(result["held_out"]["none"])
@@ -285,6 +304,7 @@ def pages() -> dict[str, dict[str, str]]:
         },
         "docs/recordings.md": {
             "sets": sets_table(_read("sets")),
+            "recordings": recordings_table(_read("recordings")),
             "eyes": eyes_table(_read("ocular")),
             "eyes_verdict": eyes_verdict_table(_read("ocular")),
         },
@@ -306,6 +326,10 @@ def _cell(figure: dict[str, Any] | None) -> str:
         return ""
     sd = figure.get("sd_over_seeds")
     return f"{figure['mean']:.3f}" + (f" ± {sd:.3f}" if sd and sd >= 0.0005 else "")
+
+
+def _ratio_of(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
 
 
 def _ratio(ratio: dict[str, float]) -> str:
