@@ -31,17 +31,19 @@ SIZE = 2.0
 BATCH, N_BATCHES = 128, 200
 
 COMMON = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 files = [Path(name) for name in sys.argv[2:]]
 """
 MEASURE = """
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-before, start = resident(), time.perf_counter()
+def resident(which):
+    # not ru_maxrss, in which a process inherits the peak of the one that started it
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(which))
+before, start = resident("VmRSS"), time.perf_counter()
 shape = work()
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = resident("VmHWM")
 print(json.dumps({"seconds": seconds, "peak": peak - before, "shape": list(shape)}))
 """
 WAYS = {
