@@ -110,10 +110,10 @@ def recordings_table(result: dict[str, Any]) -> str:
         lines.append(f"| {name} | {pace:.0f} | {ratio} | {result['peak_megabytes'][name]:.0f} |")
     n, n_chans, n_times = result["shape"]["eegdae"]
     notes = [
-        f"{result['files']} EDF files of eegmat, {n} windows of {n_chans} channels x {n_times} samples; eegdae "
-        "writes them to the disk besides; memory above what the process had after its imports",
-        f"random batches from the store, at {result['random_batches_ram_over_store']:.2f} of the pace of main "
-        "memory",
+        f"{result['files']} EDF files of eegmat, {n} windows of {n_chans} channels x {n_times} samples; "
+        "eegdae writes them to the disk besides; memory above what the process had after its imports",
+        f"random batches from the store, at {result['random_batches_ram_over_store']:.2f} of the pace of "
+        "main memory",
     ]
     notes += [f"{name} cannot be imported here" for name in result["cannot_be_imported"]]
     return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
