@@ -196,9 +196,9 @@ def as_config(
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if "source" not in options and paths:
-        for kind in ("bids", "images"):  # read as they are, not file by file
-            if all(kind_of_folder(Path(item), options) == kind for item in paths):
-                options = {"source": kind, **options}
+        whole = {kind_of_folder(Path(item), options) for item in paths}
+        if whole in ({"bids"}, {"images"}):  # read as they are, not file by file
+            options = {"source": whole.pop(), **options}
     if "source" in options:
         return {**options, "path": paths}
     endings = tuple(dict.fromkeys(ending for source in SOURCES.values() for ending in source.extensions))

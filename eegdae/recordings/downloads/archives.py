@@ -57,6 +57,7 @@ def unpack(
         with tarfile.open(archive) as tar:
             members = {m.name.removeprefix("./"): m for m in tar.getmembers() if not m.isdir()}
             return _take(members, tar.extractfile, tarfile.TarInfo.isfile, folder, wanted, root, called)
+    # zipfile raises the last two: of a compression that it has not, and of a password
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise EegdaeError(f"{called}: cannot be unpacked: {reason[:200]}") from error
