@@ -164,9 +164,10 @@ def may_do_without(files: Sequence[Path], windows: Mapping[str, Any], options: P
     """
     if options.store != cache_dir() / "windows":
         return False
-    stride = windows.get("stride") or windows["size"]
+    size = windows.get("size")  # of images there is none, nor do they overlap
+    overlap = 1.0 if size is None else max(1.0, size / (windows.get("stride") or size))
     n_bytes = sum(file.stat().st_size for path in files for file in companions(path))
-    return bool(4 * n_bytes * (1 + max(1.0, windows["size"] / stride)) < free_memory() / 2)
+    return bool(4 * n_bytes * (1 + overlap) < free_memory() / 2)
 
 
 def _labels(value: Any) -> tuple[str, ...]:

@@ -255,6 +255,17 @@ def test_without_the_default_store_windows_are_kept_in_memory(mine, tmp_path, mo
         as_anyone(load, mine, root)
 
 
+def test_images_have_no_size_in_seconds_and_are_kept_in_memory_too(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((40, 8, 8)))
+    data = {"source": "images", "path": str(tmp_path / "a.npy"), "label_file": None}
+    how = {"store": str(tmp_path / "cache/eegdae/windows")}
+    with full_disk(5000):
+        windows = load_windows(data, {"size": None, "stride": None}, how)
+    assert windows.x.shape == (40, 1, 64)
+    assert "windows are kept in memory" in caplog.text
+
+
 def test_a_disk_that_fills_up_under_the_default_store(mine, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = tmp_path / "cache/eegdae/windows"
