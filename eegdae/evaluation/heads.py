@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.metrics import roc_auc
+from eegdae.evaluation.logistic import Solutions, solve_logistic
+from eegdae.evaluation.metrics import METRICS, balanced_accuracy, roc_auc
 
 _STATE = ("mean", "scale", "coef", "intercept", "C")
 
@@ -68,23 +67,16 @@ class LogisticHead:
         EegdaeError
             If a class has no row, or ``C`` or ``max_iter`` is not positive.
         """
-        if not C > 0 or max_iter < 1:
-            raise EegdaeError(f"head.C={C}, head.max_iter={max_iter}: both must be above 0")
-        if len(np.unique(y)) != n_classes:
-            raise EegdaeError(
-                f"head: {len(np.unique(y))} of {n_classes} classes among the {len(y)} training rows"
-            )
-        scaler = StandardScaler().fit(x)
-        # Newton with conjugate gradients: on hundreds of correlated features L-BFGS takes a thousand steps
-        model = LogisticRegression(
-            C=C, max_iter=max_iter, tol=1e-3, solver="newton-cg", class_weight="balanced"
-        )
-        model.fit(scaler.transform(np.asarray(x, np.float32)), y)
-        coef, intercept = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
-        if n_classes == 2:
-            # one row of weights: the score of class 1 against 0
-            coef, intercept = np.vstack([np.zeros_like(coef), coef]), np.concatenate([[0.0], intercept])
-        return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64), coef, intercept, C)
+        _check(y, n_classes, (C,), max_iter)
+        everyone = np.ones((1, len(y)), dtype=bool)
+        found = solve_logistic(x, y, everyone, np.array([C]), n_classes=n_classes, max_iter=max_iter)
+        return cls.of(found, 0, C)
+
+    @classmethod
+    def of(cls, found: Solutions, number: int, C: float) -> LogisticHead:
+        """Take one of several solutions."""
+        mean, scale, coef, intercept = found.mean, found.scale, found.coef, found.intercept
+        return cls(mean[number], scale[number], coef[number], intercept[number], C)
 
     def predict_proba(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Probability of each class: (n_rows, n_inputs) -> (n_rows, n_classes)."""
@@ -102,7 +94,26 @@ class LogisticHead:
         return cls(mean, scale, coef, intercept, float(C))
 
 
-def choose_C(
+@dataclass(frozen=True, eq=False)
+class Validated:
+    """What inner folds of the training rows say about penalties.
+
+    Parameters
+    ----------
+    C : float
+        The candidate with the highest mean ROC-AUC; of equals the strongest penalty.
+    figures : dict of str to float
+        Of that candidate, by metric: mean over the inner folds.
+    head : LogisticHead
+        Fitted on all training rows with that candidate.
+    """
+
+    C: float
+    figures: dict[str, float]
+    head: LogisticHead
+
+
+def validate_head(
     x: NDArray[Any],
     y: NDArray[np.int64],
     inner: NDArray[np.int64],
@@ -110,8 +121,8 @@ def choose_C(
     candidates: Sequence[float],
     n_classes: int,
     max_iter: int = 100,
-) -> float:
-    """Choose the strength of the penalty by cross-validation inside the training rows.
+) -> Validated:
+    """Judge heads by cross-validation inside the training rows, and choose the penalty by it.
 
     Parameters
     ----------
@@ -128,34 +139,52 @@ def choose_C(
 
     Returns
     -------
-    float
-        The candidate with the highest mean ROC-AUC over the inner folds; of equals the strongest penalty.
+    Validated
 
     Raises
     ------
     EegdaeError
         If no inner fold has every class to train on and two to judge.
     """
-    folds = [(inner != k, inner == k) for k in np.unique(inner)]
-    usable = [
-        (fit, held)
-        for fit, held in folds
-        if len(np.unique(y[fit])) == n_classes and len(np.unique(y[held])) > 1
-    ]
-    if not usable:
+    _check(y, n_classes, candidates, max_iter)
+    held = [inner == k for k in np.unique(inner)]
+    held = [k for k in held if len(np.unique(y[~k])) == n_classes and len(np.unique(y[k])) > 1]
+    if not held:
         raise EegdaeError(
             f"head.C={list(candidates)}: no inner fold of the training rows has all {n_classes} classes to "
             "train on and two to judge; give one number"
         )
     ordered = sorted(candidates)
-    scores = []
-    for C in ordered:
-        aucs = []
-        for fit, held in usable:
-            head = LogisticHead.fit(x[fit], y[fit], n_classes=n_classes, C=C, max_iter=max_iter)
-            aucs.append(roc_auc(y[held], head.predict_proba(x[held])))
-        scores.append(float(np.mean(aucs)))
-    return ordered[int(np.argmax(scores))]
+    # the first problem is the head itself where there is nothing to choose
+    used = np.concatenate([np.ones((1, len(y)), dtype=bool), np.tile(~np.array(held), (len(ordered), 1))])
+    strengths = np.concatenate([[ordered[len(ordered) // 2]], np.repeat(ordered, len(held))])
+    found = solve_logistic(x, y, used, strengths, n_classes=n_classes, max_iter=max_iter)
+    figures = []
+    for number, C in enumerate(ordered):
+        each: dict[str, list[float]] = {metric: [] for metric in METRICS}
+        for k, rows in enumerate(held):
+            proba = LogisticHead.of(found, 1 + number * len(held) + k, C).predict_proba(x[rows])
+            each["balanced_accuracy"].append(balanced_accuracy(y[rows], proba))
+            each["roc_auc"].append(roc_auc(y[rows], proba))
+        figures.append({metric: float(np.mean(values)) for metric, values in each.items()})
+    best = int(np.argmax([figure["roc_auc"] for figure in figures]))
+    C = ordered[best]
+    head = (
+        LogisticHead.of(found, 0, C)
+        if strengths[0] == C
+        else LogisticHead.fit(x, y, n_classes=n_classes, C=C, max_iter=max_iter)
+    )
+    return Validated(C, figures[best], head)
+
+
+def _check(y: NDArray[np.int64], n_classes: int, candidates: Sequence[float], max_iter: int) -> None:
+    if not all(C > 0 for C in candidates) or max_iter < 1:
+        told = candidates[0] if len(candidates) == 1 else list(candidates)
+        raise EegdaeError(f"head.C={told}, head.max_iter={max_iter}: both must be above 0")
+    if len(np.unique(y)) != n_classes:
+        raise EegdaeError(
+            f"head: {len(np.unique(y))} of {n_classes} classes among the {len(y)} training rows"
+        )
 
 
 def softmax(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.coder import head_proba
+from eegdae.errors import EegdaeError
 from eegdae.evaluation.adaptation import adapt_fold
 from eegdae.evaluation.cleaning import cleaned
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models
-from eegdae.evaluation.heads import LogisticHead, choose_C, softmax
+from eegdae.evaluation.heads import LogisticHead, softmax, validate_head
+from eegdae.evaluation.metrics import METRICS
 from eegdae.evaluation.recipe import Data, FinetuneSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.representations import encode, represent
@@ -35,14 +37,15 @@ from eegdae.training import (
 class Verdict:
     """What one fold found on its test rows.
 
-    Codes, class probabilities by representation, the penalty ``C`` of each logistic head, reconstructions by
-    view, the loss of every epoch, what was projected on, by view, who is in the committee, and what the
+    Codes, class probabilities by representation, the penalty ``C`` of each logistic head, the figures of the
+    codes' head on inner folds of the training rows, reconstructions by view, the loss of every epoch, what was projected on, by view, who is in the committee, and what the
     signals were corrected by.
     """
 
     codes: NDArray[np.float32]
     proba: dict[str, NDArray[np.float64]]
     penalties: dict[str, float]
+    validation: dict[str, float | None]
     reconstructions: dict[str, Reconstruction]
     history: list[dict[str, Any]]
     projections: Mapping[str, TangentSpace]
@@ -58,11 +61,12 @@ def fit_head(
     *,
     fold: int,
     name: str,
+    validate: bool = False,
     checkpoints: CheckpointStore | None = None,
-) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]]]:
+) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]], dict[str, float | None]]:
     """Fit the recipe's head on one representation of labelled rows.
 
-    Where the penalty is chosen, the encoder has seen the inner held-out rows, without their labels: the
+    Where the penalty is chosen, and in the validation, the encoder has seen the inner held-out rows, without their labels: the
     choice may flatter codes, the verdict on the test rows does not.
 
     Parameters
@@ -73,6 +77,8 @@ def fit_head(
         As for `fit_models`.
     name : str
         Of the representation.
+    validate : bool
+        Also judge the head on inner folds of ``rows``.
 
     Returns
     -------
@@ -80,14 +86,17 @@ def fit_head(
         Fitted.
     history : list of dict
         Loss of every epoch; empty for the logistic head.
+    validation : dict of str to float or None
+        By metric: what heads like it reach on inner folds of ``rows``; None where that is neither asked for
+        nor needed, of the network head, and where no inner fold can be judged.
     """
-    y, spec = data.target[rows], recipe.head
+    y, spec, nothing = data.target[rows], recipe.head, dict.fromkeys(METRICS)
     if spec.kind == "logistic":
         options = {"n_classes": data.n_classes, "max_iter": spec.max_iter}
-        if len(spec.C) == 1:
-            return LogisticHead.fit(x, y, C=spec.C[0], **options), []
-        C = choose_C(x, y, inner_folds(data.groups, rows), candidates=spec.C, **options)
-        return LogisticHead.fit(x, y, C=C, **options), []
+        if len(spec.C) == 1 and not (validate and _has_inner_folds(data, rows, y)):
+            return LogisticHead.fit(x, y, C=spec.C[0], **options), [], {**nothing}
+        found = validate_head(x, y, inner_folds(data.groups, rows), candidates=spec.C, **options)
+        return found.head, [], {**found.figures}
     fit = ClassifierSpec(
         views={"x": torch.as_tensor(x, dtype=torch.float32)},
         target=torch.from_numpy(y),
@@ -106,7 +115,21 @@ def fit_head(
         fold=fold,
         name=f"head.{name}",
     )
-    return fit_classifier(fit, checkpoints=checkpoints)
+    return *fit_classifier(fit, checkpoints=checkpoints), {**nothing}
+
+
+def _has_inner_folds(data: Data, rows: NDArray[np.int64], y: NDArray[np.int64]) -> bool:
+    """Whether there are inner folds that can be judged."""
+    if not data.groups:
+        return False
+    try:
+        inner = inner_folds(data.groups, rows)
+    except EegdaeError:
+        return False
+    return any(
+        len(np.unique(y[inner != k])) == data.n_classes and len(np.unique(y[inner == k])) > 1
+        for k in np.unique(inner)
+    )
 
 
 def judge_fold(
@@ -140,16 +163,28 @@ def judge_fold(
     if not data.n_classes:
         codes = encode(fitted.stacks["codes"], fitted.inputs(data, fold.test, recipe.views))
         brought_back = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
-        return Verdict(codes, {}, {}, brought_back, list(fitted.history), fitted.projections, ocular=ocular)
+        return Verdict(
+            codes, {}, {}, {}, brought_back, list(fitted.history), fitted.projections, ocular=ocular
+        )
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
     represented = represent(data, fold, train, test, fitted.stacks, recipe)
 
     labelled = data.target[fold.train] >= 0
     rows, history, proba, penalties = fold.train[labelled], list(fitted.history), {}, {}
+    validation: dict[str, float | None] = {}
     for name, (x_train, x_test) in represented.items():
-        head, losses = fit_head(
-            x_train[labelled], data, rows, recipe, fold=number, name=name, checkpoints=checkpoints
+        head, losses, figures = fit_head(
+            x_train[labelled],
+            data,
+            rows,
+            recipe,
+            fold=number,
+            name=name,
+            validate=name == "codes",
+            checkpoints=checkpoints,
         )
+        if name == "codes":
+            validation = figures
         proba[name] = head_proba(head, x_test)
         if isinstance(head, LogisticHead):
             penalties[name] = head.C
@@ -179,7 +214,9 @@ def judge_fold(
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
     reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
     codes = represented["codes"][1]
-    return Verdict(codes, proba, penalties, reconstructions, history, fitted.projections, committee, ocular)
+    return Verdict(
+        codes, proba, penalties, validation, reconstructions, history, fitted.projections, committee, ocular
+    )
 
 
 def reconstruct(

@@ -28,7 +28,7 @@ class HeadSpec:
     kind : str
         ``logistic`` or ``mlp``.
     C : tuple of float
-        Inverse strengths of the logistic regression's penalty; of several, `choose_C` takes one for each
+        Inverse strengths of the logistic regression's penalty; of several, `validate_head` takes one for each
         representation inside the training rows.
     max_iter : int
         Of the logistic regression.

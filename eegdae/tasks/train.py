@@ -177,7 +177,7 @@ def _do_fold(
     table = pd.concat([table, proba], axis=1)
     run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
     run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
-    run.write_json(f"{name}/heads.json", {"C": verdict.penalties})
+    run.write_json(f"{name}/heads.json", {"C": verdict.penalties, "validation": verdict.validation})
     keep_ocular(run, name, verdict.ocular)
     if verdict.committee:
         run.write_json(f"{name}/committee.json", verdict.committee.summary())
@@ -255,7 +255,7 @@ def _final_model(
     codes = encode(model.stacks, scaled)
     labelled = np.flatnonzero(data.target >= 0)
     if len(labelled):
-        head, losses = fit_head(
+        head, losses, _ = fit_head(
             codes[labelled], data, labelled, recipe, fold=fold, name="codes", checkpoints=run
         )
         model = CodeModel(**{**vars(model), "head": head})

@@ -227,7 +227,7 @@ def _proba(config: Mapping[str, Any], model: CodeModel, windows: Windows) -> NDA
     rows = np.flatnonzero(data.target >= 0)
     # the final model draws after the last fold, and so does a head that takes its head's place
     n_folds = len(read_json(run / "split_audit.json").get("folds", ()))
-    head, _ = fit_head(codes[rows], data, rows, recipe, fold=n_folds, name="codes")
+    head, _, _ = fit_head(codes[rows], data, rows, recipe, fold=n_folds, name="codes")
     log.info(f"head: fitted on the {len(rows)} labelled windows of {run}")
     return head_proba(head, mine)
 

@@ -11,7 +11,7 @@ from eegdae.coder import head_proba
 from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import msda_codes, pca_codes
 from eegdae.evaluation.fitting import fit_models
-from eegdae.evaluation.heads import LogisticHead
+from eegdae.evaluation.heads import LogisticHead, Validated
 from eegdae.evaluation.judge import fit_head, judge_fold
 from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.evaluation.metrics import roc_auc
@@ -83,7 +83,7 @@ def states(fitted, of, how):
         n_layers = {view: len(stack.layers) for view, stack in fitted.stacks["codes"].items()}
         represented["msda"] = msda_codes(train, probe, n_codes, n_layers=n_layers, p=how.baselines["msda"])
     for name, (x, x_probe) in represented.items():
-        head, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
+        head, _, _ = fit_head(x, of, FOLD.train, how, fold=0, name=name)
         out[f"head.{name}"] = torch.from_numpy(head_proba(head, x_probe))
         out[f"penalty.{name}"] = torch.tensor(getattr(head, "C", 0.0))
         out[f"probe.{name}"] = torch.as_tensor(x_probe)
@@ -122,9 +122,10 @@ def test_a_planted_leak_of_the_penalty_is_caught(monkeypatch):
             for C in candidates:
                 head = LogisticHead.fit(train, of.target[FOLD.train], n_classes=2, C=C)
                 scores[C] = roc_auc(of.target[TEST], head.predict_proba(test)) + 1e-3 * C * of.target[TEST[0]]
-            return max(scores, key=scores.__getitem__)
+            C = max(scores, key=scores.__getitem__)
+            return Validated(C, {}, LogisticHead.fit(x, y, C=C, **options))
 
-        monkeypatch.setattr("eegdae.evaluation.judge.choose_C", by_test_rows)
+        monkeypatch.setattr("eegdae.evaluation.judge.validate_head", by_test_rows)
         return fit_models(of, FOLD.train, how, fold=0)
 
     assert "penalty.codes" in leaks(leaky, how)
