@@ -32,7 +32,7 @@ from eegdae.errors import EegdaeError
 FORMAT = 2
 """Version of the layout and of checkpoints; raised when either changes."""
 
-NOT_HASHED = ("resume", "debug", "paths", "prepare", "hydra", "logger")
+NOT_HASHED = ("resume", "debug", "report", "paths", "prepare", "hydra", "logger")
 _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mne", "numpy", "scipy", "scikit-learn", "pandas")
 
 

@@ -38,8 +38,8 @@ class Verdict:
     """What one fold found on its test rows.
 
     Codes, class probabilities by representation, the penalty ``C`` of each logistic head, the figures of the
-    codes' head on inner folds of the training rows, reconstructions by view, the loss of every epoch, what was projected on, by view, who is in the committee, and what the
-    signals were corrected by.
+    codes' head on inner folds of the training rows, reconstructions by view, the loss of every epoch, what
+    was projected on, by view, who is in the committee, and what the signals were corrected by.
     """
 
     codes: NDArray[np.float32]
@@ -66,8 +66,8 @@ def fit_head(
 ) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]], dict[str, float | None]]:
     """Fit the recipe's head on one representation of labelled rows.
 
-    Where the penalty is chosen, and in the validation, the encoder has seen the inner held-out rows, without their labels: the
-    choice may flatter codes, the verdict on the test rows does not.
+    Where the penalty is chosen, and in the validation, the encoder has seen the inner held-out rows, without
+    their labels: the choice may flatter codes, the verdict on the test rows does not.
 
     Parameters
     ----------

@@ -156,6 +156,7 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
 
             if train_together(args, folder, plain, in_sweep=in_sweep):
                 return None
+            return _task(command)(plain, folder, in_sweep=in_sweep)
         return _task(command)(plain, folder)
     except EegdaeError as error:
         known = error
@@ -185,7 +186,7 @@ def _unforeseen(error: Exception) -> EegdaeError:
     )
 
 
-def _task(command: str) -> Callable[[dict[str, Any], Path], Any]:
+def _task(command: str) -> Callable[..., Any]:
     """Import a command's work only when it is due: it brings torch."""
     if command == "train":
         from eegdae.tasks.train import train

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,14 @@ from eegdae.evaluation.recipe import Data
 from eegdae.evaluation.representations import encode, fit_lpp
 from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
 from eegdae.ocular import OcularFilter
-from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
-from eegdae.tasks.ocular import final_correction, keep_ocular, with_ocular_notes
+from eegdae.tasks.ocular import final_correction, keep_ocular
 from eegdae.tasks.prepare import before_folds, counted, load_windows, make_data
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
-from eegdae.tasks.report import report_data
+from eegdae.tasks.report_file import keep_report, write_report
 from eegdae.tasks.settings import Settings, read_settings
 from eegdae.training.hardware import rank
 from eegdae.windows import Windows
@@ -37,7 +36,13 @@ from eegdae.windows import Windows
 log = logging.getLogger("eegdae")
 
 
-def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def train(
+    config: Mapping[str, Any],
+    folder: Path,
+    *,
+    in_sweep: bool = False,
+    open_run: Callable[..., RunFolder] = open_run,
+) -> dict[str, Any]:
     """Do a whole training run in its folder.
 
     Parameters
@@ -46,6 +51,10 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         Composed configuration, plain Python.
     folder : Path
         Where everything goes.
+    in_sweep : bool
+        Whether it is one job of several: then ``report=best`` waits for the best of them.
+    open_run : callable
+        ``open_run(folder, config, hardware, resume=)`` gives the run folder.
 
     Returns
     -------
@@ -62,6 +71,9 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     with open_run(folder, config, hardware, resume=bool(config["resume"])) as run:
         if run.is_done:
             log.info(f"{folder}: done already, nothing to go on with")
+            if settings.report == "all" and not run.exists("report.html"):
+                write_report(run)
+                log.info(f"report: {folder / 'report.html'}")
             return read_json(folder / "metrics.json")
         if settings.threads or hardware.devices > 1:
             torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
@@ -82,14 +94,12 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         history = _gather_history(run, len(folds), fitted)
         table = _judge(run, windows, len(folds) if data.n_classes else 0)
         metrics = summarize(table) if len(table) else {}
+        if metrics:
+            run.write_json("validation.json", _validation(run.path, len(folds)))
         run.write_json("metrics.json", metrics)
-        windows = with_ocular_notes(windows, run, len(folds))
-        html, figures = run_report(
-            report_data(config, settings, windows, data, model, metrics, history, run.path)
-        )
-        for name, png in figures.items():
-            run.write_bytes(f"figures/{name}", png)
-        run.write_text("report.html", html)
+        has_report = settings.report == "all" or (settings.report == "best" and not in_sweep)
+        if has_report:
+            keep_report(run, settings, windows, data, model, metrics, history)
         if metrics:
             lines = metrics_lines(metrics, transductive=settings.recipe.alignment.note)
         else:
@@ -98,7 +108,8 @@ def train(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             log.info(line)
         run.finish(metrics)
         log.info(f"run:    {folder}")
-        log.info(f"report: {folder / 'report.html'}")
+        if has_report:
+            log.info(f"report: {folder / 'report.html'}")
     return metrics
 
 
@@ -267,6 +278,13 @@ def _final_model(
     run.write_csv("metadata.csv", windows.metadata)
     run.write_tensors("model.ckpt", {"model": model.state()})
     return model, fitted
+
+
+def _validation(folder: Path, n_folds: int) -> dict[str, float | None]:
+    """Mean over the folds of what the codes reached inside their training rows; None if one has none."""
+    folds = [read_json(folder / f"folds/{k}/heads.json")["validation"] for k in range(n_folds)]
+    each = {metric: [fold[metric] for fold in folds] for metric in METRICS}
+    return {metric: None if None in values else float(np.mean(values)) for metric, values in each.items()}
 
 
 def _gather_history(run: RunFolder, n_folds: int, fitted: Fitted) -> pd.DataFrame:

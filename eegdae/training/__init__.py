@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eegdae.training.adaptation import AdaptationSpec, Noise, adapt_session, adapted_codes
-from eegdae.training.denoising import denoising_loss
+from eegdae.training.denoising import DenoisingLoss
 from eegdae.training.early_stopping import EarlyStopping
 from eegdae.training.finetune import ClassifierSpec, fit_classifier
 from eegdae.training.fit import FitResult, FitSpec, TrainingWarning, fit_many
@@ -22,6 +22,7 @@ __all__ = [
     "AdaptationSpec",
     "CheckpointStore",
     "ClassifierSpec",
+    "DenoisingLoss",
     "EarlyStopping",
     "FitResult",
     "FitSpec",
@@ -38,7 +39,6 @@ __all__ = [
     "TrainingWarning",
     "adapt_session",
     "adapted_codes",
-    "denoising_loss",
     "fit_classifier",
     "fit_many",
     "locality_graph",

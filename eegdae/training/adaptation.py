@@ -18,7 +18,7 @@ from eegdae.corruption import Corruption
 from eegdae.errors import EegdaeError
 from eegdae.models import ViewStacks
 from eegdae.randomness import Keys, Stream
-from eegdae.training.denoising import denoising_loss
+from eegdae.training.denoising import DenoisingLoss
 from eegdae.training.objective import Objective
 
 
@@ -176,7 +176,7 @@ class _Learner:
         self.optimizer = torch.optim.SGD(trained, lr=spec.lr)
         self.params = {view: dict(stack.named_parameters()) for view, stack in self.stacks.items()}
         self.losses = {
-            view: denoising_loss(
+            view: DenoisingLoss(
                 stack, noise.corruptions[view], noise.level, noise.objective.of_reconstruction()
             )
             for view, stack in self.stacks.items()

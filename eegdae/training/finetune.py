@@ -16,7 +16,7 @@ from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
 from eegdae.models import CodeClassifier, PassThrough, StackedAutoencoder, cross_entropy, is_of_decoder
 from eegdae.randomness import Keys, Stream
-from eegdae.training.denoising import denoising_loss
+from eegdae.training.denoising import DenoisingLoss
 from eegdae.training.hardware import Hardware
 from eegdae.training.objective import Objective
 from eegdae.training.optimizers import Optimizer
@@ -230,7 +230,7 @@ class _Reconstruction:
         self.totals: dict[int, Tensor] = {}
         level = spec.level if corruptions else 0.0
         self.losses = {
-            view: denoising_loss(
+            view: DenoisingLoss(
                 stack, corruptions.get(view, Gaussian()), level, spec.objective.of_reconstruction()
             )
             for view, stack in model.encoders.items()

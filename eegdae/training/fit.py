@@ -18,7 +18,7 @@ from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder, new_stack
 from eegdae.models.losses import check_unit_interval
 from eegdae.randomness import Stream
-from eegdae.training.denoising import denoising_loss, with_defined_emphasis
+from eegdae.training.denoising import DenoisingLoss, with_defined_emphasis
 from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
 from eegdae.training.objective import Objective
 from eegdae.training.schedule import Schedule
@@ -322,7 +322,7 @@ def _stage(
     return Stage(
         name=name,
         module=module,
-        loss=denoising_loss(
+        loss=DenoisingLoss(
             skeleton,
             fitted,
             spec.level,

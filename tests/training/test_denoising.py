@@ -13,12 +13,12 @@ from eegdae.models import LOSSES, StackedAutoencoder
 from eegdae.models.penalties import kl_sparsity, variance_floor
 from eegdae.randomness import Keys, Stream
 from eegdae.training import (
+    DenoisingLoss,
     FitSpec,
     LocalityTerm,
     Objective,
     Optimizer,
     Schedule,
-    denoising_loss,
     fit_many,
     locality_graph,
 )
@@ -60,7 +60,7 @@ def batch(at=slice(None), *, missing=False):
 
 def value(objective, *, module=None, of=None, corruption=None, level=0.4, keys=KEYS, schedule=None):
     module = stack() if module is None else module
-    loss = denoising_loss(
+    loss = DenoisingLoss(
         module,
         corruption or Masking(),
         level,
@@ -81,7 +81,7 @@ def test_slopes_of_every_term_with_missing_entries(options, joint):
     keys = Keys(KEYS.stream, ROWS[at])
     names, start = zip(*module.named_parameters(), strict=True)
     term = LocalityTerm(GRAPH, X) if objective.locality else None
-    loss = denoising_loss(module, Masking(), 0.4, objective, layout=LAYOUT, locality=term)
+    loss = DenoisingLoss(module, Masking(), 0.4, objective, layout=LAYOUT, locality=term)
 
     def of(*params):
         return loss(dict(zip(names, params, strict=True)), data, keys)
@@ -94,7 +94,7 @@ def test_slopes_of_every_term_with_missing_entries(options, joint):
 def test_slopes_of_every_loss_with_missing_entries(name, options):
     module = stack(3)
     names, start = zip(*module.named_parameters(), strict=True)
-    loss = denoising_loss(module, Masking(), 0.4, Objective(name, delta=0.1, sigma=0.2, **options))
+    loss = DenoisingLoss(module, Masking(), 0.4, Objective(name, delta=0.1, sigma=0.2, **options))
     data = batch(missing=True)
     assert torch.autograd.gradcheck(
         lambda *params: loss(dict(zip(names, params, strict=True)), data, KEYS), start, fast_mode=True
@@ -241,7 +241,7 @@ def test_locality_needs_recordings():
     with pytest.raises(EegdaeError, match=r"^loss\.locality=1: needs the recording of every row"):
         fit(objective=Objective(locality=1.0), recordings=None)
     with pytest.raises(EegdaeError, match=r"^loss\.locality=1: needs the neighbours"):
-        denoising_loss(stack(), Masking(), 0.0, Objective(locality=1.0))
+        DenoisingLoss(stack(), Masking(), 0.0, Objective(locality=1.0))
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

@@ -28,6 +28,8 @@ _SECTIONS = (
     *("data", "windows", "features", "corruption", "model", "loss", "optimizer", "lr_schedule", "pretrain"),
     *("finetune", "adaptation", "head", "committee", "split", "trainer", "ocular"),
 )
+REPORTS = ("none", "best", "all")
+
 _TOP = ("name", "seed", "scaler", "alignment", "baselines", "resume", "debug", *_SECTIONS, "prepare", "paths")
 
 
@@ -45,6 +47,8 @@ class Settings:
         Threads of torch; None = as many as cores.
     recipe : Recipe
         Everything from features to verdict.
+    report : str
+        Which runs get a report: ``none``, ``best`` (a single run, and the best of a sweep) or ``all``.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Settings:
     split: dict[str, Any]
     threads: int | None
     recipe: Recipe
+    report: str = "best"
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -74,7 +79,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         Names the key, the value and what is allowed.
     """
     check_targets(config)
-    known("", config, _TOP)
+    known("", config, (*_TOP, "report"))
     needed("", config, _TOP)
     for key in ("resume", "debug"):
         flag(key, config[key])
@@ -110,6 +115,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         windows=windows,
         split=split,
         threads=threads,
+        report=one_of("report", config.get("report", "best"), REPORTS),
         recipe=Recipe(
             views=views,
             hidden=hidden,
