@@ -21,6 +21,7 @@ from eegdae.randomness import Stream
 from eegdae.training.denoising import DenoisingLoss, with_defined_emphasis
 from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
 from eegdae.training.objective import Objective
+from eegdae.training.optimizers import Optimizer
 from eegdae.training.schedule import Schedule
 from eegdae.training.scratch import by_blocks
 from eegdae.training.stage import Batch, CheckpointStore, Stage, n_rows_of, run_stage
@@ -154,7 +155,27 @@ def fit_many(specs: Sequence[FitSpec], *, checkpoints: CheckpointStore | None = 
     return [_fit_one(spec, checkpoints) for spec in specs]
 
 
-def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
+def ready(spec: FitSpec, clean: dict[tuple[int, int], Tensor] | None = None) -> FitSpec:
+    """Check a spec, and fill in what follows from it before any weight is drawn.
+
+    Parameters
+    ----------
+    spec : FitSpec
+        What to fit.
+    clean : dict or None
+        Rows without what was not observed, by the identities of ``x`` and ``observed``: specs of the same
+        rows share them.
+
+    Returns
+    -------
+    FitSpec
+        Corruption told of the rows, unobserved entries 0, the network's output as the loss needs it.
+
+    Raises
+    ------
+    EegdaeError
+        If the spec makes no sense.
+    """
     spec.corruption.check_level(spec.level)
     if spec.x.ndim != 2 or spec.x.shape[0] < 2 or spec.x.shape[1] < 1:
         raise EegdaeError(
@@ -167,37 +188,49 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
                 f"{spec.view!r} has none"
             )
         spec = replace(spec, corruption=spec.corruption.for_rows(spec.rows, spec.recordings))
-    schedule, memory_gb = spec.schedule, spec.schedule.hardware.memory_gb
     x, observed = spec.x, spec.observed
     if observed is not None:
-        # what was not observed would still reach the network as input
-        clean = by_blocks(
-            lambda block: x[block].masked_fill(~observed[block], 0.0),
-            len(x),
-            row_bytes=4 * x.shape[1],
-            memory_gb=memory_gb,
-        )
-        spec = replace(spec, x=clean)
-    if spec.objective.loss == "bce":
-        check_unit_interval(spec.x, f"view {spec.view!r}")
-        if schedule.hardware.precision != "32":
-            raise EegdaeError(
-                f"trainer.precision={schedule.hardware.precision}: loss=bce needs 32, its logarithm "
-                "does not bear 16 bits"
+        key = (id(x), id(observed))
+        clean = {} if clean is None else clean
+        if key not in clean:
+            # what was not observed would still reach the network as input
+            clean[key] = by_blocks(
+                lambda block: x[block].masked_fill(~observed[block], 0.0),
+                len(x),
+                row_bytes=4 * x.shape[1],
+                memory_gb=spec.schedule.hardware.memory_gb,
             )
-    network = {**spec.network, **({"output": "sigmoid"} if spec.objective.loss == "bce" else {})}
-    stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **network)
-    stack.reset(Stream(spec.seed, spec.fold, spec.view))
+        spec = replace(spec, x=clean[key])
+    if spec.objective.loss != "bce":
+        return spec
+    check_unit_interval(spec.x, f"view {spec.view!r}")
+    if spec.schedule.hardware.precision != "32":
+        raise EegdaeError(
+            f"trainer.precision={spec.schedule.hardware.precision}: loss=bce needs 32, its logarithm "
+            "does not bear 16 bits"
+        )
+    return replace(spec, network={**spec.network, "output": "sigmoid"})
+
+
+def untrained(spec: FitSpec) -> StackedAutoencoder:
+    """Make the network of a spec that is `ready`, its weights as drawn."""
+    stack = new_stack(spec.layout or Layout.rows(spec.x.shape[1]), hidden=spec.hidden, **spec.network)
+    return stack.reset(Stream(spec.seed, spec.fold, spec.view))
+
+
+def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
+    spec = ready(spec)
+    schedule = spec.schedule
+    stack = untrained(spec)
     names = schedule.stage_names(len(stack.layers))
-    sides = _sides(spec) if names else (None, None)
+    sides = sides_of(spec) if names else (None, None)
     state = (checkpoints.load(spec.key) if checkpoints else None) or {"stage": 0, "history": [], "fit": None}
     if "stack" in state:
         stack.load_state_dict(state["stack"])
     history: list[dict[str, Any]] = state["history"]
 
-    for name in names if spec.objective.kl else ():
-        _check_sigmoid(stack, name)
-    graph = _graph(spec) if state["stage"] < len(names) else None
+    check_codes(spec, stack, names)
+    graph = graph_of(spec) if state["stage"] < len(names) else None
     for number, name in enumerate(names):
         if number < state["stage"]:
             continue
@@ -221,7 +254,7 @@ def _fit_one(spec: FitSpec, checkpoints: CheckpointStore | None) -> FitResult:
     return FitResult(spec, stack.requires_grad_(False).eval(), history)
 
 
-def _sides(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
+def sides_of(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
     """Positions of the rows to train on (None = all), and of those held out (None = none)."""
     n_rows = len(spec.x)
     seen = torch.ones(n_rows, dtype=torch.bool) if spec.observed is None else spec.observed.any(1)
@@ -264,7 +297,7 @@ def _sides(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
     return None if whole else trained.nonzero()[:, 0], held.nonzero()[:, 0] if stopping else None
 
 
-def _graph(spec: FitSpec) -> LocalityGraph | None:
+def graph_of(spec: FitSpec) -> LocalityGraph | None:
     """Connect the training rows; one graph of the data for all stages."""
     objective = spec.objective
     if not objective.locality:
@@ -279,15 +312,64 @@ def _graph(spec: FitSpec) -> LocalityGraph | None:
     )
 
 
-def _check_sigmoid(stack: StackedAutoencoder, stage: str) -> None:
+def check_codes(spec: FitSpec, stack: StackedAutoencoder, stages: Sequence[str]) -> None:
     """Refuse a KL sparsity of codes that are not in (0, 1)."""
-    is_last = stage == "joint" or stage == f"layer {len(stack.layers)}"
-    key = "code_activation" if is_last else "activation"
-    if stack.config[key] != "sigmoid" or stack.config.get("residual"):
-        raise EegdaeError(
-            f"loss.kl: needs codes in (0, 1), those of {stage} are {stack.config[key]}; set "
-            f"model.{key}=sigmoid, or take loss.l1"
-        )
+    for stage in stages if spec.objective.kl else ():
+        is_last = stage == "joint" or stage == f"layer {len(stack.layers)}"
+        key = "code_activation" if is_last else "activation"
+        if stack.config[key] != "sigmoid" or stack.config.get("residual"):
+            raise EegdaeError(
+                f"loss.kl: needs codes in (0, 1), those of {stage} are {stack.config[key]}; set "
+                f"model.{key}=sigmoid, or take loss.l1"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class StagePlan:
+    """What a stage trains and how, as the schedule of a spec says.
+
+    Parameters
+    ----------
+    layer : int or None
+        Number of the layer, from 0; None = the whole stack.
+    objective : Objective
+        What is minimised; an emphasis may turn out to be undefined.
+    epochs : int
+        Of the stage.
+    corruption : Corruption
+        Not yet fitted.
+    layout : Layout or None
+        Of its input.
+    optimizer : Optimizer
+        How.
+    """
+
+    layer: int | None
+    objective: Objective
+    epochs: int
+    corruption: Corruption
+    layout: Layout | None
+    optimizer: Optimizer
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the data is trained on, not the codes of a layer below."""
+        return not self.layer
+
+    @classmethod
+    def of(cls, spec: FitSpec, stack: StackedAutoencoder, name: str) -> StagePlan:
+        """Plan a stage: the whole stack on the input, or a layer on codes of the frozen ones below."""
+        schedule = spec.schedule
+        if name == "joint":
+            joint = schedule.joint_epochs, spec.corruption, spec.layout, schedule.joint_optimizer
+            return cls(None, spec.objective, *joint)
+        k = int(name.split()[1]) - 1
+        greedy = schedule.epochs_of(k), spec.corruption, spec.layout, schedule.optimizer
+        if k == 0:
+            return cls(0, spec.objective, *greedy)
+        # only sigmoids are probabilities, and a code has neither channels nor samples
+        objective = spec.objective.for_codes(is_probability=stack.codes_are_probabilities)
+        return cls(k, objective, greedy[0], spec.corruption.for_codes(), None, schedule.optimizer)
 
 
 def _stage(
@@ -297,28 +379,16 @@ def _stage(
     sides: tuple[Tensor | None, Tensor | None],
     graph: LocalityGraph | None,
 ) -> Stage:
-    """Build a stage: the whole stack on the input, or a layer on the clean codes of the frozen ones below."""
-    observed, schedule = spec.observed, spec.schedule
-    if name == "joint":
-        module: nn.Module = stack
-        x, objective, epochs = spec.x, spec.objective, schedule.joint_epochs
-        corruption, layout, optimizer = spec.corruption, spec.layout, schedule.joint_optimizer
-    else:
-        k = int(name.split()[1]) - 1
-        module = stack.layers[k]
-        x = clean_codes(stack, spec.x, k, memory_gb=schedule.hardware.memory_gb)
-        # a code has no missing entries, and only sigmoids are probabilities
-        observed = observed if k == 0 else None
-        is_probability = k == 0 or stack.codes_are_probabilities
-        objective = spec.objective if k == 0 else spec.objective.for_codes(is_probability=is_probability)
-        epochs, optimizer = schedule.epochs_of(k), schedule.optimizer
-        corruption, layout = (spec.corruption, spec.layout) if k == 0 else (spec.corruption.for_codes(), None)
+    """Build a stage."""
+    schedule, plan = spec.schedule, StagePlan.of(spec, stack, name)
+    module: nn.Module = stack if plan.layer is None else stack.layers[plan.layer]
+    x = clean_codes(stack, spec.x, plan.layer or 0, memory_gb=schedule.hardware.memory_gb)
+    observed = spec.observed if plan.is_input else None  # a code has no missing entries
     data = {"x": x} if observed is None else {"x": x, "observed": observed}
     if graph:
         data["position"] = torch.arange(len(x))
     skeleton = copy.deepcopy(module).requires_grad_(False)
-    fitted = corruption.fitted(x, observed, layout=layout)
-    is_input = name in ("joint", "layer 1")
+    fitted = plan.corruption.fitted(x, observed, layout=plan.layout)
     return Stage(
         name=name,
         module=module,
@@ -326,16 +396,18 @@ def _stage(
             skeleton,
             fitted,
             spec.level,
-            with_defined_emphasis(objective, fitted, x, spec.level, observed=observed, is_input=is_input),
+            with_defined_emphasis(
+                plan.objective, fitted, x, spec.level, observed=observed, is_input=plan.is_input
+            ),
             schedule=spec.level_schedule,
-            layout=layout,
+            layout=plan.layout,
             locality=LocalityTerm(graph, x) if graph else None,
         ),
         data=data,
         rows=spec.rows,
-        epochs=epochs,
+        epochs=plan.epochs,
         batch_size=schedule.batch_size,
-        optimizer=optimizer,
+        optimizer=plan.optimizer,
         key=(spec.seed, spec.fold, spec.view),
         trained=sides[0],
         held_out=sides[1],

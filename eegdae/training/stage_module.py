@@ -205,7 +205,12 @@ class StageModule(pl.LightningModule):
         bad = next((value for value in values if not math.isfinite(value)), None)
         if bad is not None:
             lr = self._optimizer.param_groups[0]["lr"]
-            raise EegdaeError(
-                f"training: the loss of {self.stage.key[-1]} {self.stage.name} became {bad} in epoch "
-                f"{self.epochs_done + 1} at optimizer.lr={lr:g}; lower it, or set trainer.clip_norm=1"
-            )
+            raise broken_loss(self.stage.key[-1], self.stage.name, bad, epoch=self.epochs_done + 1, lr=lr)
+
+
+def broken_loss(view: int | str, stage: str, value: float, *, epoch: int, lr: float) -> EegdaeError:
+    """Make the error of a loss that is no number any more."""
+    return EegdaeError(
+        f"training: the loss of {view} {stage} became {value} in epoch {epoch} at optimizer.lr={lr:g}; lower "
+        "it, or set trainer.clip_norm=1"
+    )
