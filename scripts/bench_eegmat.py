@@ -39,6 +39,7 @@ from eegdae.evaluation.fitting import fit_models
 from eegdae.evaluation.heads import LogisticHead
 from eegdae.evaluation.judge import judge_fold
 from eegdae.evaluation.metrics import group_metrics, paired_table, roc_auc, summarize
+from eegdae.evaluation.once import Once
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.representations import Pair, represent
 from eegdae.evaluation.splits import Fold, make_folds
@@ -114,7 +115,7 @@ def represented(data: Data, fold: Fold, recipe: Recipe, number: int) -> dict[str
     """Every representation of a fold's rows, all fitted on its training rows."""
     fitted = fit_models(data, fold.train, recipe, fold=number)
     train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
-    return represent(data, fold, train, test, fitted.stacks, recipe)
+    return represent(data, fold, train, test, fitted.stacks, recipe, Once())
 
 
 def proba_of(data: Data, fold: Fold, pair: Pair, C: float) -> NDArray[np.float64]:

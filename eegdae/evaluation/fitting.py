@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,17 +14,16 @@ from torch import Tensor
 
 from eegdae.alignment import Alignment
 from eegdae.corruption import Corruption
-from eegdae.evaluation.networks import fit_joint_layers, log_networks
+from eegdae.errors import EegdaeError
+from eegdae.evaluation.networks import fused, joint_specs, log_networks
+from eegdae.evaluation.once import Once
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.features import View
+from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder, ViewStacks
 from eegdae.scaling import Scaler
 from eegdae.tangent_space import TangentSpace
-from eegdae.training import (
-    CheckpointStore,
-    FitSpec,
-    fit_many,
-)
+from eegdae.training import CheckpointStore, FitResult, FitSpec, fit_many, fit_together
 from eegdae.training.scratch import by_blocks
 
 
@@ -104,65 +104,187 @@ def fit_models(
     Fitted
         By model and view.
     """
-    at = torch.from_numpy(rows)
-    objective = recipe.objective.for_channels(data.ch_names)
-    recordings = data.recordings(rows) if objective.locality or recipe.corruption.needs_neighbours else None
-    stopping, memory_gb = recipe.schedule.early_stopping, recipe.schedule.hardware.memory_gb
-    features, projections, scalers, specs = {}, {}, {}, []
-    for view in recipe.views:
-        groups = view.n_groups(data.n_chans)
-        projection = None
-        if view.is_tangent:
-            projection = view.fit_projection(data.features[view.name][at], data.n_chans)
-        if projection:
-            projections[view.name] = projection
-        features[view.name] = _aligned(data, view, view.project(data.features[view.name], projection), recipe)
-        x = _scaled(features[view.name], at, None, None, memory_gb)
-        observed = data.observed_of(view, rows)
-        scalers[view.name] = Scaler.fit(x, recipe.scaler, n_groups=groups, observed=observed)
-        layout = view.layout(x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape)
-        spec = FitSpec(
-            x=_scaled(features[view.name], at, scalers[view.name], observed, memory_gb),
-            rows=at,
-            hidden=view.hidden or recipe.hidden,
-            corruption=recipe.corruption.for_layout(layout),
-            level=recipe.level,
-            schedule=recipe.schedule,
-            seed=recipe.seed,
-            fold=fold,
-            view=view.name,
-            observed=observed,
-            network=recipe.network,
-            layout=layout,
-            objective=objective,
-            level_schedule=recipe.level_schedule,
-            recordings=recordings,
-            groups=data.groups[stopping.by][rows] if stopping else None,
-        )
-        specs.append(spec)
-        if compare:
-            if recipe.level != 0:
-                specs.append(replace(spec, level=0.0, name="autoencoder"))
-            untrained = replace(recipe.schedule, pretrain="none")
-            specs.append(replace(spec, schedule=untrained, name="random_encoder"))
-            if (weight := recipe.baselines.get("cae")) is not None:
-                contractive = replace(objective, contractive=weight)
-                specs.append(replace(spec, level=0.0, objective=contractive, name="cae"))
-    if fold == 0:
-        log_networks([spec for spec in specs if spec.name == "codes"], recipe.joint_layer)
-    by_model: dict[str, dict[str, StackedAutoencoder]] = {}
+    prepared = _Prepared.of(data, rows, recipe)
+    specs = prepared.specs(data, recipe, fold=fold, compare=compare)
     results = fit_many(specs, checkpoints=checkpoints)
+    stacks, history = _by_model(results)
+    if recipe.joint_layer:
+        joint = fit_many(joint_specs(stacks, specs, width=recipe.joint_layer), checkpoints=checkpoints)
+        stacks, history = fused(stacks, joint), [*history, *(row for one in joint for row in one.history)]
+    return prepared.fitted(recipe, stacks, specs, history, compare=compare)
+
+
+def fit_models_together(
+    data: Data,
+    rows: NDArray[np.int64],
+    recipes: Sequence[Recipe],
+    *,
+    fold: int,
+    compare: bool = True,
+    about: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> list[Fitted | EegdaeError]:
+    """Fit the models of many recipes on the same rows, those of one shape together.
+
+    Parameters
+    ----------
+    data, rows, fold, compare
+        As for `fit_models`.
+    recipes : sequence of Recipe
+        With the same views, scaler and alignment.
+    about : callable
+        ``about(k)`` is entered while something is said about recipe k.
+
+    Returns
+    -------
+    list of Fitted or EegdaeError
+        In the order of the recipes; those that cannot be fitted do not stop the others.
+    """
+    prepared = _Prepared.of(data, rows, recipes[0])
+    found: list[Fitted | EegdaeError | None] = [None] * len(recipes)
+    asked: dict[int, list[FitSpec]] = {}
+    for number, recipe in enumerate(recipes):
+        with about(number):
+            try:
+                asked[number] = prepared.specs(data, recipe, fold=fold, compare=compare)
+            except EegdaeError as error:
+                found[number] = error
+    results = _together(asked, found)
+    stacks = {}
+    for number, one in results.items():
+        stacks[number], history = _by_model(one)
+        found[number] = prepared.fitted(
+            recipes[number], stacks[number], asked[number], history, compare=compare
+        )
+    wanted = {
+        number: joint_specs(stacks[number], asked[number], width=width)
+        for number in stacks
+        if (width := recipes[number].joint_layer)
+    }
+    for number, joint in _together(wanted, found).items():
+        before = found[number]
+        assert isinstance(before, Fitted)
+        history = [*before.history, *(row for one in joint for row in one.history)]
+        found[number] = prepared.fitted(
+            recipes[number], fused(stacks[number], joint), asked[number], history, compare=compare
+        )
+    return [one for one in found if one is not None]
+
+
+def _together(
+    asked: Mapping[int, Sequence[FitSpec]], found: list[Fitted | EegdaeError | None]
+) -> dict[int, list[FitResult]]:
+    """Fit the specs of several recipes; the error of a recipe goes to what was found of it."""
+    numbers = [number for number, specs in asked.items() for _ in specs]
+    results: dict[int, list[FitResult]] = {number: [] for number in asked}
+    whole = fit_together([spec for specs in asked.values() for spec in specs]) if numbers else []
+    for number, result in zip(numbers, whole, strict=True):
+        if isinstance(result, FitResult):
+            results[number].append(result)
+        elif number in results and not isinstance(found[number], EegdaeError):
+            found[number] = result
+    return {number: one for number, one in results.items() if not isinstance(found[number], EegdaeError)}
+
+
+def _by_model(results: Sequence[FitResult]) -> tuple[dict[str, ViewStacks], list[dict[str, Any]]]:
+    by_model: dict[str, dict[str, StackedAutoencoder]] = {}
     for result in results:
         by_model.setdefault(result.spec.name, {})[result.spec.view] = result.model
     stacks = {model: ViewStacks(views) for model, views in by_model.items()}
-    history = [row for result in results for row in result.history]
-    if recipe.joint_layer:
-        stacks, losses = fit_joint_layers(stacks, specs, width=recipe.joint_layer, checkpoints=checkpoints)
-        history += losses
-    if compare and recipe.level == 0:
-        stacks["autoencoder"] = stacks["codes"]
-    of_codes = {spec.view: spec for spec in specs if spec.name == "codes"}
-    return Fitted(projections, scalers, stacks, history, features, of_codes, memory_gb)
+    return stacks, [row for result in results for row in result.history]
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What is the same for all recipes of some rows: projections, scalers, scaled rows."""
+
+    projections: Mapping[str, TangentSpace]
+    scalers: Mapping[str, Scaler]
+    features: Mapping[str, Tensor]
+    scaled: Mapping[str, Tensor]
+    observed: Mapping[str, Tensor | None]
+    layouts: Mapping[str, Layout]
+    rows: NDArray[np.int64]
+    at: Tensor
+    groups: Mapping[str, NDArray[Any]]
+    once: Once
+
+    @classmethod
+    def of(cls, data: Data, rows: NDArray[np.int64], recipe: Recipe) -> _Prepared:
+        at, memory_gb = torch.from_numpy(rows), recipe.schedule.hardware.memory_gb
+        features, projections, scalers, scaled, layouts = {}, {}, {}, {}, {}
+        observed = {view.name: data.observed_of(view, rows) for view in recipe.views}
+        for view in recipe.views:
+            name, seen = view.name, observed[view.name]
+            projection = None
+            if view.is_tangent:
+                projection = view.fit_projection(data.features[name][at], data.n_chans)
+            if projection:
+                projections[name] = projection
+            features[name] = _aligned(data, view, view.project(data.features[name], projection), recipe)
+            x = _scaled(features[name], at, None, None, memory_gb)
+            scalers[name] = Scaler.fit(x, recipe.scaler, n_groups=view.n_groups(data.n_chans), observed=seen)
+            layouts[name] = view.layout(
+                x, n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
+            )
+            scaled[name] = _scaled(features[name], at, scalers[name], seen, memory_gb)
+        groups = {by: labels[rows] for by, labels in data.groups.items()}
+        return cls(projections, scalers, features, scaled, observed, layouts, rows, at, groups, Once())
+
+    def specs(self, data: Data, recipe: Recipe, *, fold: int, compare: bool) -> list[FitSpec]:
+        """Ask for the models of a recipe, each view of each model."""
+        objective = recipe.objective.for_channels(data.ch_names)
+        recordings = None
+        if objective.locality or recipe.corruption.needs_neighbours:
+            recordings = self.once(lambda: data.recordings(self.rows), "recordings")
+        stopping, specs = recipe.schedule.early_stopping, []
+        for view in recipe.views:
+            layout = self.layouts[view.name]
+            spec = FitSpec(
+                x=self.scaled[view.name],
+                rows=self.at,
+                hidden=view.hidden or recipe.hidden,
+                corruption=recipe.corruption.for_layout(layout),
+                level=recipe.level,
+                schedule=recipe.schedule,
+                seed=recipe.seed,
+                fold=fold,
+                view=view.name,
+                observed=self.observed[view.name],
+                network=recipe.network,
+                layout=layout,
+                objective=objective,
+                level_schedule=recipe.level_schedule,
+                recordings=recordings,
+                groups=self.groups[stopping.by] if stopping else None,
+            )
+            specs.append(spec)
+            if compare:
+                if recipe.level != 0:
+                    specs.append(replace(spec, level=0.0, name="autoencoder"))
+                untrained = replace(recipe.schedule, pretrain="none")
+                specs.append(replace(spec, schedule=untrained, name="random_encoder"))
+                if (weight := recipe.baselines.get("cae")) is not None:
+                    contractive = replace(objective, contractive=weight)
+                    specs.append(replace(spec, level=0.0, objective=contractive, name="cae"))
+        if fold == 0:
+            log_networks([spec for spec in specs if spec.name == "codes"], recipe.joint_layer)
+        return specs
+
+    def fitted(
+        self,
+        recipe: Recipe,
+        stacks: dict[str, ViewStacks],
+        specs: Sequence[FitSpec],
+        history: list[dict[str, Any]],
+        *,
+        compare: bool,
+    ) -> Fitted:
+        """Put together what was fitted by a recipe."""
+        if compare and recipe.level == 0:
+            stacks = {**stacks, "autoencoder": stacks["codes"]}
+        of_codes = {spec.view: spec for spec in specs if spec.name == "codes"}
+        memory_gb = recipe.schedule.hardware.memory_gb
+        return Fitted(self.projections, self.scalers, stacks, history, self.features, of_codes, memory_gb)
 
 
 def _scaled(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +18,15 @@ from eegdae.errors import EegdaeError
 from eegdae.evaluation.adaptation import adapt_fold
 from eegdae.evaluation.cleaning import cleaned
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
-from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models
-from eegdae.evaluation.heads import LogisticHead, softmax, validate_head
-from eegdae.evaluation.metrics import METRICS
+from eegdae.evaluation.fit_head import fit_head
+from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models, fit_models_together
+from eegdae.evaluation.heads import LogisticHead, softmax
+from eegdae.evaluation.once import Once
 from eegdae.evaluation.recipe import Data, FinetuneSpec, Recipe
 from eegdae.evaluation.reconstruction import Reconstruction, compare_reconstructions
 from eegdae.evaluation.representations import encode, represent
-from eegdae.evaluation.splits import Fold, inner_folds
-from eegdae.models import CodeClassifier, PassThrough, ViewStacks
+from eegdae.evaluation.splits import Fold
+from eegdae.models import CodeClassifier, ViewStacks
 from eegdae.ocular import OcularFilter
 from eegdae.tangent_space import TangentSpace
 from eegdae.training import (
@@ -53,85 +56,6 @@ class Verdict:
     ocular: OcularFilter | None = None
 
 
-def fit_head(
-    x: NDArray[Any],
-    data: Data,
-    rows: NDArray[np.int64],
-    recipe: Recipe,
-    *,
-    fold: int,
-    name: str,
-    validate: bool = False,
-    checkpoints: CheckpointStore | None = None,
-) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]], dict[str, float | None]]:
-    """Fit the recipe's head on one representation of labelled rows.
-
-    Where the penalty is chosen, and in the validation, the encoder has seen the inner held-out rows, without
-    their labels: the choice may flatter codes, the verdict on the test rows does not.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n_rows, n_inputs)
-        The representation of ``rows``.
-    data, rows, recipe, fold, checkpoints
-        As for `fit_models`.
-    name : str
-        Of the representation.
-    validate : bool
-        Also judge the head on inner folds of ``rows``.
-
-    Returns
-    -------
-    head : LogisticHead or CodeClassifier
-        Fitted.
-    history : list of dict
-        Loss of every epoch; empty for the logistic head.
-    validation : dict of str to float or None
-        By metric: what heads like it reach on inner folds of ``rows``; None where that is neither asked for
-        nor needed, of the network head, and where no inner fold can be judged.
-    """
-    y, spec, nothing = data.target[rows], recipe.head, dict.fromkeys(METRICS)
-    if spec.kind == "logistic":
-        options = {"n_classes": data.n_classes, "max_iter": spec.max_iter}
-        if len(spec.C) == 1 and not (validate and _has_inner_folds(data, rows, y)):
-            return LogisticHead.fit(x, y, C=spec.C[0], **options), [], {**nothing}
-        found = validate_head(x, y, inner_folds(data.groups, rows), candidates=spec.C, **options)
-        return found.head, [], {**found.figures}
-    fit = ClassifierSpec(
-        views={"x": torch.as_tensor(x, dtype=torch.float32)},
-        target=torch.from_numpy(y),
-        rows=torch.from_numpy(rows),
-        encoders={"x": PassThrough(x.shape[1])},
-        n_outputs=data.n_classes,
-        train_encoder=False,
-        width=spec.width,
-        dropout=spec.dropout,
-        epochs=spec.epochs,
-        batch_size=spec.batch_size,
-        optimizer=spec.optimizer,
-        checkpoint_seconds=recipe.schedule.checkpoint_seconds,
-        hardware=recipe.schedule.hardware,
-        seed=recipe.seed,
-        fold=fold,
-        name=f"head.{name}",
-    )
-    return *fit_classifier(fit, checkpoints=checkpoints), {**nothing}
-
-
-def _has_inner_folds(data: Data, rows: NDArray[np.int64], y: NDArray[np.int64]) -> bool:
-    """Whether there are inner folds that can be judged."""
-    if not data.groups:
-        return False
-    try:
-        inner = inner_folds(data.groups, rows)
-    except EegdaeError:
-        return False
-    return any(
-        len(np.unique(y[inner != k])) == data.n_classes and len(np.unique(y[inner == k])) > 1
-        for k in np.unique(inner)
-    )
-
-
 def judge_fold(
     data: Data, fold: Fold, number: int, recipe: Recipe, *, checkpoints: CheckpointStore | None = None
 ) -> Verdict:
@@ -156,36 +80,107 @@ def judge_fold(
         Of the test rows, in their order; without class probabilities where there are no classes.
         ``adapted``, where asked for, has the classifier of the plain codes.
     """
-    # what cannot be a committee is told before hours of training, not after them
-    people = committee_people(data, fold.train, fold=number) if recipe.committee and data.n_classes else {}
+    people = _people(data, fold, recipe, number)
     data, ocular = cleaned(data, fold.train, recipe, fold=number)
     fitted = fit_models(data, fold.train, recipe, fold=number, checkpoints=checkpoints)
+    return _verdict(data, fold, number, recipe, fitted, people, ocular, Once(), checkpoints)
+
+
+def judge_fold_together(
+    data: Data,
+    fold: Fold,
+    number: int,
+    recipes: Sequence[Recipe],
+    *,
+    checkpoints: Sequence[CheckpointStore],
+    about: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Verdict | EegdaeError]:
+    """Judge many recipes on one fold: models are fitted together, what they have in common is done once.
+
+    Parameters
+    ----------
+    data, fold, number
+        As for `judge_fold`.
+    recipes : sequence of Recipe
+        With the same views, scaler, alignment and correction of ocular artefacts.
+    checkpoints : sequence of CheckpointStore
+        Of each recipe: where what is fitted alone (heads that are networks, fine-tuning, committees) is kept.
+    about : callable
+        ``about(k)`` is entered while something is said about recipe k.
+
+    Yields
+    ------
+    Verdict or EegdaeError
+        In the order of the recipes.
+    """
+    people: list[Mapping[str, NDArray[np.int64]] | EegdaeError] = []
+    for k, recipe in enumerate(recipes):
+        with about(k):
+            try:
+                people.append(_people(data, fold, recipe, number))
+            except EegdaeError as error:
+                people.append(error)
+    data, ocular = cleaned(data, fold.train, recipes[0], fold=number)
+    fitted = fit_models_together(data, fold.train, recipes, fold=number, about=about)
+    once = Once()
+    for k, recipe in enumerate(recipes):
+        models, told = fitted[k], people[k]
+        if isinstance(models, EegdaeError) or isinstance(told, EegdaeError):
+            yield told if isinstance(told, EegdaeError) else models  # type: ignore[misc]
+            continue
+        with about(k):
+            try:
+                yield _verdict(data, fold, number, recipe, models, told, ocular, once, checkpoints[k])
+            except EegdaeError as error:
+                yield error
+
+
+def _people(data: Data, fold: Fold, recipe: Recipe, number: int) -> Mapping[str, NDArray[np.int64]]:
+    """Rows of the people of a committee; what cannot be one is told before hours of training, not after."""
+    return committee_people(data, fold.train, fold=number) if recipe.committee and data.n_classes else {}
+
+
+def _verdict(
+    data: Data,
+    fold: Fold,
+    number: int,
+    recipe: Recipe,
+    fitted: Fitted,
+    people: Mapping[str, NDArray[np.int64]],
+    ocular: OcularFilter | None,
+    once: Once,
+    checkpoints: CheckpointStore | None,
+) -> Verdict:
+    """Judge what was fitted on the training rows of a fold."""
     if not data.n_classes:
         codes = encode(fitted.stacks["codes"], fitted.inputs(data, fold.test, recipe.views))
-        brought_back = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
+        brought_back = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number, once=once)
         return Verdict(
             codes, {}, {}, {}, brought_back, list(fitted.history), fitted.projections, ocular=ocular
         )
-    train, test = (fitted.inputs(data, side, recipe.views) for side in (fold.train, fold.test))
-    represented = represent(data, fold, train, test, fitted.stacks, recipe)
+    train, test = (_inputs(data, side, fitted, recipe, once) for side in (fold.train, fold.test))
+    represented = represent(data, fold, train, test, fitted.stacks, recipe, once)
 
     labelled = data.target[fold.train] >= 0
     rows, history, proba, penalties = fold.train[labelled], list(fitted.history), {}, {}
     validation: dict[str, float | None] = {}
     for name, (x_train, x_test) in represented.items():
-        head, losses, figures = fit_head(
-            x_train[labelled],
-            data,
-            rows,
-            recipe,
+        judged = partial(
+            _judged,
+            *(x_train, x_test, labelled, data, rows, recipe),
             fold=number,
             name=name,
-            validate=name == "codes",
             checkpoints=checkpoints,
         )
+        if recipe.head.kind == "logistic":
+            # of the same rows the same head, whichever model has them
+            head, losses, figures, proba[name] = once(
+                judged, "head", repr(recipe.head), name == "codes", of=(x_train,)
+            )
+        else:
+            head, losses, figures, proba[name] = judged()
         if name == "codes":
             validation = figures
-        proba[name] = head_proba(head, x_test)
         if isinstance(head, LogisticHead):
             penalties[name] = head.C
         history += losses
@@ -212,7 +207,7 @@ def judge_fold(
         proba["committee"] = committee.proba
         history += committee.history
     proba["chance"] = np.full((len(fold.test), data.n_classes), 1.0 / data.n_classes)
-    reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number)
+    reconstructions = reconstruct(data, fold.train, fold.test, fitted, recipe, fold=number, once=once)
     codes = represented["codes"][1]
     return Verdict(
         codes, proba, penalties, validation, reconstructions, history, fitted.projections, committee, ocular
@@ -227,6 +222,7 @@ def reconstruct(
     recipe: Recipe,
     *,
     fold: int,
+    once: Once | None = None,
 ) -> dict[str, Reconstruction]:
     """Corrupt and bring back some rows, view by view, with what was fitted on the training rows.
 
@@ -238,6 +234,8 @@ def reconstruct(
         Rows that the models were fitted on, and rows to bring back.
     fitted : Fitted
         The models.
+    once : Once or None
+        What other recipes have made of the same rows.
 
     Returns
     -------
@@ -245,7 +243,8 @@ def reconstruct(
         By view.
     """
     corruption = corruption_of(data, train, recipe)
-    scaled = [fitted.inputs(data, rows, recipe.views) for rows in (train, test)]
+    once = once or Once()
+    scaled = [_inputs(data, rows, fitted, recipe, once) for rows in (train, test)]
     return {
         view.name: compare_reconstructions(
             scaled[0][view.name],
@@ -260,9 +259,43 @@ def reconstruct(
             layout=view.layout(
                 scaled[0][view.name], n_chans=data.n_chans, sfreq=data.sfreq, image_shape=data.image_shape
             ),
+            once=once,
         )
         for view in recipe.views
     }
+
+
+def _inputs(
+    data: Data, rows: NDArray[np.int64], fitted: Fitted, recipe: Recipe, once: Once
+) -> dict[str, Tensor]:
+    """What the stacks take of some rows, by view: the same tensors for all recipes of a fold."""
+    return once(lambda: fitted.inputs(data, rows, recipe.views), "inputs", of=(rows, fitted.features))
+
+
+def _judged(
+    x_train: NDArray[Any],
+    x_test: NDArray[Any],
+    labelled: NDArray[np.bool_],
+    data: Data,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    fold: int,
+    name: str,
+    checkpoints: CheckpointStore | None,
+) -> tuple[LogisticHead | CodeClassifier, list[dict[str, Any]], dict[str, float | None], NDArray[np.float64]]:
+    """Fit the head of a representation and tell the classes of the test rows by it."""
+    head, losses, validation = fit_head(
+        x_train[labelled],
+        data,
+        rows,
+        recipe,
+        fold=fold,
+        name=name,
+        validate=name == "codes",
+        checkpoints=checkpoints,
+    )
+    return head, losses, validation, head_proba(head, x_test)
 
 
 def _rows(views: Mapping[str, Tensor], which: NDArray[np.bool_]) -> dict[str, Tensor]:

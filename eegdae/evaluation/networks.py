@@ -13,7 +13,7 @@ from eegdae.layout import Layout
 from eegdae.models import FUSION, StackedAutoencoder, ViewStacks, new_stack
 from eegdae.models.identity import warn_of_identity
 from eegdae.models.table import layer_table, table_lines
-from eegdae.training import CheckpointStore, FitSpec, fit_many
+from eegdae.training import FitResult, FitSpec
 
 log = logging.getLogger("eegdae")
 
@@ -45,14 +45,8 @@ def log_networks(specs: Sequence[FitSpec], joint_layer: int | None) -> None:
     warn_of_identity(named, specs[0].level)
 
 
-def fit_joint_layers(
-    stacks: Mapping[str, ViewStacks],
-    specs: Sequence[FitSpec],
-    *,
-    width: int,
-    checkpoints: CheckpointStore | None = None,
-) -> tuple[dict[str, ViewStacks], list[dict[str, Any]]]:
-    """Train one more layer over the clean codes of all views, as the views' own layers were trained.
+def joint_specs(stacks: Mapping[str, ViewStacks], specs: Sequence[FitSpec], *, width: int) -> list[FitSpec]:
+    """Ask for one more layer over the clean codes of all views, trained as the views' own layers were.
 
     Parameters
     ----------
@@ -62,15 +56,11 @@ def fit_joint_layers(
         What they were fitted by, each view of each model.
     width : int
         Of the code.
-    checkpoints : CheckpointStore or None
-        Where interrupted fits are kept.
 
     Returns
     -------
-    stacks : dict of str to ViewStacks
-        The same with a joint layer; each model's is trained at its own level, or left as drawn.
-    history : list of dict
-        The loss of every epoch.
+    list of FitSpec
+        One a model, in their order; each is trained at its model's own level, or left as drawn.
     """
     joint = []
     for model, views in stacks.items():
@@ -78,12 +68,15 @@ def fit_joint_layers(
         with torch.no_grad():
             codes = views.encode_views({spec.view: spec.x for spec in own})  # (n_rows, sum of n_codes)
         joint.append(_joint_spec(own[0], codes, width))
-    results = fit_many(joint, checkpoints=checkpoints)
-    fused = {
+    return joint
+
+
+def fused(stacks: Mapping[str, ViewStacks], results: Sequence[FitResult]) -> dict[str, ViewStacks]:
+    """Put the joint layers over the views' stacks: by model, in the order of `joint_specs`."""
+    return {
         model: ViewStacks(views, result.model)
         for (model, views), result in zip(stacks.items(), results, strict=True)
     }
-    return fused, [row for result in results for row in result.history]
 
 
 def _joint_spec(spec: FitSpec, codes: torch.Tensor, width: int) -> FitSpec:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from eegdae.corruption import Corruption
 from eegdae.evaluation.baselines import fit_pca
+from eegdae.evaluation.once import Once
 from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder
 from eegdae.randomness import Keys, Stream
@@ -55,6 +56,7 @@ def compare_reconstructions(
     observed: Tensor | None = None,
     layout: Layout | None = None,
     n_shown: int = 24,
+    once: Once | None = None,
 ) -> Reconstruction:
     """Corrupt test rows once and bring them back by network and by PCA.
 
@@ -76,6 +78,8 @@ def compare_reconstructions(
         What the features stand for.
     n_shown : int
         Rows to keep, spread evenly.
+    once : Once or None
+        What other recipes have made of the same rows.
 
     Returns
     -------
@@ -89,7 +93,8 @@ def compare_reconstructions(
         .corrupt(test, level=level, keys=keys, observed=observed)
     )
     n_codes = next(iter(stacks.values())).n_codes
-    pca = fit_pca(train, n_codes)
+    once = once or Once()
+    pca = once(lambda: fit_pca(train, n_codes), "pca of a view", n_codes, of=(train,))
     with torch.inference_mode():
         back = {
             "corrupted": corrupted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eegdae.evaluation.baselines import deviation, fit_pca, msda_codes, pca_codes
+from eegdae.evaluation.once import Once
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import Fold
 from eegdae.models import ViewStacks
@@ -30,6 +32,7 @@ def represent(
     test: Mapping[str, Tensor],
     stacks: Mapping[str, ViewStacks],
     recipe: Recipe,
+    once: Once,
 ) -> dict[str, Pair]:
     """Represent the rows of a fold in every way that is judged.
 
@@ -45,6 +48,9 @@ def represent(
         By model, fitted on the training rows.
     recipe : Recipe
         Which baselines.
+    once : Once
+        What other recipes of the same rows have made already: a representation that several have in common is
+        one pair of arrays.
 
     Returns
     -------
@@ -52,25 +58,48 @@ def represent(
         By representation; those of fitted dimension have as many columns as the codes.
     """
     represented: dict[str, Pair] = {
-        name: (encode(stacks[name], train), encode(stacks[name], test)) for name in ENCODERS if name in stacks
+        name: once(partial(_encoded, stacks[name], train, test), "encoded", of=stacks[name].networks)
+        for name in ENCODERS
+        if name in stacks
     }
-    wide_train, wide_test = (torch.cat(list(side.values()), 1) for side in (train, test))
+    wide_train, wide_test = once(
+        lambda: tuple(torch.cat(list(side.values()), 1) for side in (train, test)), "wide"
+    )
     if recipe.lpp:
         lpp = fit_lpp(data, fold.train, recipe, represented["codes"][0], wide_train, recipe.lpp)
         represented["lpp"] = lpp.transform(represented["codes"][0]), lpp.transform(represented["codes"][1])
-    represented["raw"] = wide_train.numpy(), wide_test.numpy()
-    represented["pca"] = pca_codes(train, test, stacks["codes"].shares)
+    shares = stacks["codes"].shares
+    represented["raw"] = once(lambda: (wide_train.numpy(), wide_test.numpy()), "raw")
+    represented["pca"] = once(lambda: pca_codes(train, test, shares), "pca", *shares.items())
     if len(recipe.views) > 1:
-        joint = fit_pca(wide_train, stacks["codes"].n_codes)
-        represented["pca_joint"] = joint.transform(wide_train.numpy()), joint.transform(wide_test.numpy())
+        n_codes = stacks["codes"].n_codes
+        represented["pca_joint"] = once(
+            lambda: _pca_of_all(wide_train, wide_test, n_codes), "pca_joint", n_codes
+        )
     if (p := recipe.baselines.get("msda")) is not None:
         n_layers = {view: len(stack.layers) for view, stack in stacks["codes"].items()}
-        represented["msda"] = msda_codes(train, test, stacks["codes"].shares, n_layers=n_layers, p=p)
+        represented["msda"] = once(
+            lambda: msda_codes(train, test, shares, n_layers=n_layers, p=p),
+            *("msda", p, *shares.items(), *n_layers.items()),
+        )
     if "deviation" in recipe.baselines:
-        represented["deviation"] = deviation(wide_train), deviation(wide_test)
+        represented["deviation"] = once(lambda: (deviation(wide_train), deviation(wide_test)), "deviation")
     for name, x in data.extra.items():
-        represented[name] = x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
+        represented[name] = once(partial(_sides_of, x, fold), "extra", name)
     return represented
+
+
+def _encoded(stacks: ViewStacks, train: Mapping[str, Tensor], test: Mapping[str, Tensor]) -> Pair:
+    return encode(stacks, train), encode(stacks, test)
+
+
+def _sides_of(x: Tensor, fold: Fold) -> Pair:
+    return x[torch.from_numpy(fold.train)].numpy(), x[torch.from_numpy(fold.test)].numpy()
+
+
+def _pca_of_all(train: Tensor, test: Tensor, n_components: int) -> Pair:
+    pca = fit_pca(train, n_components)
+    return pca.transform(train.numpy()), pca.transform(test.numpy())
 
 
 def encode(stacks: ViewStacks, scaled: Mapping[str, Tensor]) -> NDArray[np.float32]:

@@ -51,6 +51,11 @@ class ViewStacks(nn.Module, Mapping[str, StackedAutoencoder]):
     __hash__ = object.__hash__
 
     @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The stacks, and the joint layer where there is one: what makes two encoders the same."""
+        return (*self.values(), *([self.joint] if self.joint else []))
+
+    @property
     def n_codes(self) -> int:
         """Width of the code: of the joint layer, else all views side by side."""
         return self.joint.n_codes if self.joint else sum(stack.n_codes for stack in self.values())

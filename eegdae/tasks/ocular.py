@@ -31,14 +31,12 @@ def keep_ocular(run: RunFolder, name: str, ocular: OcularFilter | None) -> None:
 
 
 def final_correction(
-    run: RunFolder, data: Data, windows: Windows, recipe: Recipe, *, n_folds: int
+    data: Data, windows: Windows, recipe: Recipe, *, n_folds: int
 ) -> tuple[Data, Windows, OcularFilter | None]:
     """Correct all windows by what all of them show, for the model that the run leaves and for its report.
 
     Parameters
     ----------
-    run : RunFolder
-        Of the run, its folds done.
     data : Data
         All rows.
     windows : Windows
@@ -61,7 +59,6 @@ def final_correction(
     data, ocular = cleaned(data, rows, recipe, fold=n_folds, name="final model")
     if ocular is None or data.recorded is None:
         return data, windows, None
-    keep_ocular(run, ".", ocular)
     return data, recentre(ocular.transform(data.recorded), recipe.alignment), ocular
 
 

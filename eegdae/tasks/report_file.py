@@ -15,9 +15,9 @@ from eegdae.reporting import run_report
 from eegdae.run import RunFolder, read_config, read_json, read_model
 from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.ocular import final_correction, with_ocular_notes
-from eegdae.tasks.prepare import before_folds, load_windows, make_data
 from eegdae.tasks.report import report_data
 from eegdae.tasks.settings import Settings, read_settings
+from eegdae.tasks.work import make_work
 from eegdae.windows import Windows
 
 
@@ -68,12 +68,9 @@ def write_report(run: RunFolder | Path) -> None:
     if not run.is_done:
         raise EegdaeError(f"{run.path}: the run is not done, so there is nothing to report yet")
     settings = read_settings(run.config)
-    recorded = load_windows(settings.data, settings.windows, run.config.get("prepare"))
-    windows = before_folds(recorded, settings.recipe)
-    data = make_data(windows, settings, recorded=recorded)
-    settings = ready_corruption(settings, windows, data)
-    n_folds = len(read_json(run.path / "split_audit.json")["folds"])
-    data, windows, _ = final_correction(run, data, windows, settings.recipe, n_folds=n_folds)
+    work = make_work(settings, run.config)
+    settings = ready_corruption(settings, work.windows, work.data)
+    data, windows, _ = final_correction(work.data, work.windows, settings.recipe, n_folds=len(work.folds))
     keep_report(
         run,
         settings,

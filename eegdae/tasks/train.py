@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from eegdae.coder import CodeModel
 from eegdae.evaluation.fitting import Fitted, fit_models
-from eegdae.evaluation.judge import fit_head, judge_fold, reconstruct
+from eegdae.evaluation.judge import judge_fold, reconstruct
 from eegdae.evaluation.metrics import METRICS, group_metrics, paired_table, summarize
-from eegdae.evaluation.recipe import Data
-from eegdae.evaluation.representations import encode, fit_lpp
-from eegdae.evaluation.splits import Fold, audit_folds, group_labels, make_folds
-from eegdae.ocular import OcularFilter
 from eegdae.run import RunFolder, read_json
-from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
+from eegdae.tasks.final import keep_final_model
+from eegdae.tasks.folds import has_fold, keep_fold
 from eegdae.tasks.ocular import final_correction, keep_ocular
-from eegdae.tasks.prepare import before_folds, counted, load_windows, make_data
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
 from eegdae.tasks.report_file import keep_report, write_report
-from eegdae.tasks.settings import Settings, read_settings
+from eegdae.tasks.settings import read_settings
+from eegdae.tasks.work import AHEAD, make_work
 from eegdae.training.hardware import rank
 from eegdae.windows import Windows
 
@@ -68,29 +63,36 @@ def train(
     """
     settings = read_settings(config)
     hardware = settings.recipe.schedule.hardware
-    with open_run(folder, config, hardware, resume=bool(config["resume"])) as run:
+    ahead = AHEAD.pop(folder.resolve(), None)
+    with open_run(folder, config, hardware, resume=bool(config["resume"]) or ahead is not None) as run:
         if run.is_done:
             log.info(f"{folder}: done already, nothing to go on with")
             if settings.report == "all" and not run.exists("report.html"):
                 write_report(run)
                 log.info(f"report: {folder / 'report.html'}")
             return read_json(folder / "metrics.json")
+        if ahead and ahead.error:
+            raise ahead.error
         if settings.threads or hardware.devices > 1:
             torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 1) // hardware.devices))
-        recorded = load_windows(settings.data, settings.windows, config.get("prepare"))
-        windows = before_folds(recorded, settings.recipe)
-        data = make_data(windows, settings, recorded=recorded)
-        settings = ready_corruption(settings, windows, data)
-        folds = _folds(windows, settings, run)
+        work = ahead.work if ahead and ahead.work else make_work(settings, config)
+        work.keep_audit(run)
+        settings = ready_corruption(settings, work.windows, work.data)
+        recipe, folds = settings.recipe, work.folds
         for number, fold in enumerate(folds):
-            _do_fold(run, data, windows, fold, number, len(folds), settings)
-        data, windows, ocular = final_correction(run, data, windows, settings.recipe, n_folds=len(folds))
-        model, fitted = _final_model(run, data, recorded, settings, fold=len(folds), ocular=ocular)
+            if not has_fold(run, number):
+                keep_fold(
+                    run, work, settings, number, judge_fold(work.data, fold, number, recipe, checkpoints=run)
+                )
+        data, windows, ocular = final_correction(work.data, work.windows, recipe, n_folds=len(folds))
+        keep_ocular(run, ".", ocular)
+        rows = np.arange(len(windows))
+        fitted = fit_models(data, rows, recipe, fold=len(folds), compare=False, checkpoints=run)
+        model = keep_final_model(run, data, work.recorded, settings, fitted, fold=len(folds), ocular=ocular)
         if rank(hardware):
             return {}  # what is left to do is the first process's
         if not folds:
-            rows = np.arange(len(windows))
-            keep_reconstructions(run, ".", reconstruct(data, rows, rows, fitted, settings.recipe, fold=0))
+            keep_reconstructions(run, ".", reconstruct(data, rows, rows, fitted, recipe, fold=0))
         history = _gather_history(run, len(folds), fitted)
         table = _judge(run, windows, len(folds) if data.n_classes else 0)
         metrics = summarize(table) if len(table) else {}
@@ -149,135 +151,6 @@ def _cell(figure: Mapping[str, float | None]) -> str:
     if figure["low"] is None or figure["high"] is None:
         return f"{figure['mean']:.3f}"
     return f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
-
-
-def _folds(windows: Windows, settings: Settings, run: RunFolder) -> list[Fold]:
-    """Make the folds and leave their audit; no folds where nothing is labelled and there is one group."""
-    by = settings.split.get("by", "subject")
-    labelled = windows.metadata["target"].to_numpy() >= 0
-    if not labelled.any():
-        if len(set(group_labels(windows.metadata, by))) < 2:
-            run.write_json("split_audit.json", {"by": by, "folds": []})
-            log.info(f"split: one group by {by}, so nothing is held out")
-            return []
-        labelled[:] = True  # no classes: what is judged is reconstruction, of all rows
-    folds = make_folds(windows.metadata[labelled], **settings.split)
-    rows = np.flatnonzero(labelled)
-    # windows that a calibration used are trained on, and never judged
-    how = settings.recipe.alignment
-    used = np.flatnonzero(how.calibration(how.groups(windows.metadata)))
-    folds = [Fold(rows[fold.train], np.setdiff1d(rows[fold.test], used), fold.test_groups) for fold in folds]
-    audit = audit_folds(windows.metadata, folds, by=by)
-    run.write_json("split_audit.json", {"by": by, "folds": audit})
-    log.info(f"split: {counted(len(folds), 'fold')} by {by}, nothing shared")
-    return folds
-
-
-def _do_fold(
-    run: RunFolder, data: Data, windows: Windows, fold: Fold, number: int, n_folds: int, settings: Settings
-) -> None:
-    name = f"folds/{number}"
-    if run.exists(f"{name}/predictions.csv"):
-        return
-    verdict = judge_fold(data, fold, number, settings.recipe, checkpoints=run)
-    table = windows.metadata.iloc[fold.test].reset_index(drop=True)
-    table.insert(0, "row", fold.test)
-    table.insert(1, "group", unit_of(windows.metadata)[fold.test])
-    names = [f"{representation}|{label}" for representation in verdict.proba for label in windows.classes]
-    proba = pd.DataFrame(np.hstack([np.empty((len(table), 0)), *verdict.proba.values()]), columns=names)
-    table = pd.concat([table, proba], axis=1)
-    run.write_npz(f"{name}/codes.npz", codes=verdict.codes, rows=fold.test, train_rows=fold.train)
-    run.write_csv(f"{name}/history.csv", pd.DataFrame(verdict.history))
-    run.write_json(f"{name}/heads.json", {"C": verdict.penalties, "validation": verdict.validation})
-    keep_ocular(run, name, verdict.ocular)
-    if verdict.committee:
-        run.write_json(f"{name}/committee.json", verdict.committee.summary())
-    keep_subspaces(run, name, verdict.projections, settings)
-    keep_reconstructions(run, name, verdict.reconstructions)
-    run.write_csv(f"{name}/predictions.csv", table)
-    tested = [re.sub("/+", "/", group).strip("/") or "all" for group in fold.test_groups]
-    groups = ", ".join(tested[:4]) + (" ..." if len(tested) > 4 else "")
-    if data.n_classes:
-        right = float(np.mean(verdict.proba["codes"].argmax(1) == data.target[fold.test]))
-        said = f"{right:.3f} of {len(fold.test)} windows right"
-    else:
-        said = f"{len(fold.test)} windows brought back"
-    log.info(f"fold {number + 1}/{n_folds}: tested {groups}: {said}")
-
-
-def keep_subspaces(
-    run: RunFolder, name: str, projections: Mapping[str, TangentSpace], settings: Settings
-) -> dict[str, dict[str, dict[str, int]]]:
-    """Write rank and dimensions of every view that is projected, band by band, into a folder of the run."""
-    found = {
-        view.name: {
-            entry: {"rank": rank, "n_components": n}
-            for entry, rank, n in zip(
-                view.entries, projections[view.name].ranks, projections[view.name].n_components, strict=True
-            )
-        }
-        for view in settings.recipe.views
-        if view.name in projections
-    }
-    if found:
-        run.write_json(f"{name}/subspaces.json", found)
-    return found
-
-
-def unit_of(metadata: pd.DataFrame) -> np.ndarray[Any, np.dtype[Any]]:
-    """Name the unit of statistics of every row: the subject, else, for one subject, the whole set."""
-    return group_labels(metadata, "subject")
-
-
-def _final_model(
-    run: RunFolder,
-    data: Data,
-    windows: Windows,
-    settings: Settings,
-    *,
-    fold: int,
-    ocular: OcularFilter | None = None,
-) -> tuple[CodeModel, Fitted]:
-    """Fit the model that the run leaves, on all rows, and its head on all labelled ones."""
-    recipe = settings.recipe
-    rows = np.arange(len(windows))
-    fitted = fit_models(data, rows, recipe, fold=fold, compare=False, checkpoints=run)
-    model = CodeModel(
-        views=recipe.views,
-        scalers=fitted.scalers,
-        stacks=fitted.stacks["codes"],
-        sfreq=windows.sfreq,
-        n_times=windows.n_times,
-        ch_names=windows.ch_names,
-        units=windows.units,
-        reference=windows.reference,
-        laplacian=windows.laplacian,
-        image_shape=windows.image_shape,
-        classes=windows.classes,
-        alignment=recipe.alignment,
-        corruption=type(recipe.corruption).__name__,
-        projections=fitted.projections,
-        ocular=ocular,
-    )
-    for view, bands in keep_subspaces(run, ".", fitted.projections, settings).items():
-        told = ", ".join(f"{band} {n['n_components']} (rank {n['rank']})" for band, n in bands.items())
-        log.info(f"{view}: dimensions kept of {model.n_chans}: {told}")
-    scaled = model.scaled(windows)
-    codes = encode(model.stacks, scaled)
-    labelled = np.flatnonzero(data.target >= 0)
-    if len(labelled):
-        head, losses, _ = fit_head(
-            codes[labelled], data, labelled, recipe, fold=fold, name="codes", checkpoints=run
-        )
-        model = CodeModel(**{**vars(model), "head": head})
-        fitted.history.extend(losses)
-    if recipe.lpp:
-        lpp = fit_lpp(data, rows, recipe, codes, torch.cat(list(scaled.values()), 1), recipe.lpp)
-        run.write_npz("lpp.npz", **vars(lpp), codes=lpp.transform(codes), in_sample=np.array(True))
-    run.write_npz("codes.npz", codes=codes, rows=rows, in_sample=np.array(True))
-    run.write_csv("metadata.csv", windows.metadata)
-    run.write_tensors("model.ckpt", {"model": model.state()})
-    return model, fitted
 
 
 def _validation(folder: Path, n_folds: int) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ from eegdae.coder import CodeModel, head_proba
 from eegdae.corruption import Gaussian
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.evaluation.adaptation import adapt
-from eegdae.evaluation.judge import fit_head
+from eegdae.evaluation.fit_head import fit_head
 from eegdae.evaluation.metrics import group_metrics, summarize
 from eegdae.evaluation.recipe import Data, Recipe
 from eegdae.evaluation.splits import GROUP_COLUMNS, group_labels

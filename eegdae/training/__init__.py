@@ -15,6 +15,7 @@ from eegdae.training.objective import LOSS_OPTIONS, Objective
 from eegdae.training.optimizers import OPTIMIZERS, Optimizer
 from eegdae.training.schedule import Schedule
 from eegdae.training.stage import CheckpointStore, Stage, run_stage
+from eegdae.training.together import fit_together
 
 __all__ = [
     "LOSS_OPTIONS",
@@ -41,6 +42,7 @@ __all__ = [
     "adapted_codes",
     "fit_classifier",
     "fit_many",
+    "fit_together",
     "locality_graph",
     "run_stage",
 ]

@@ -10,9 +10,10 @@ from eegdae.alignment import Alignment, AlignmentSpec
 from eegdae.coder import head_proba
 from eegdae.corruption import Gaussian
 from eegdae.evaluation.baselines import msda_codes, pca_codes
+from eegdae.evaluation.fit_head import fit_head
 from eegdae.evaluation.fitting import fit_models
 from eegdae.evaluation.heads import LogisticHead, Validated
-from eegdae.evaluation.judge import fit_head, judge_fold
+from eegdae.evaluation.judge import judge_fold
 from eegdae.evaluation.marginalised import MarginalisedStack
 from eegdae.evaluation.metrics import roc_auc
 from eegdae.evaluation.recipe import Data, FinetuneSpec, HeadSpec, Recipe
@@ -125,7 +126,7 @@ def test_a_planted_leak_of_the_penalty_is_caught(monkeypatch):
             C = max(scores, key=scores.__getitem__)
             return Validated(C, {}, LogisticHead.fit(x, y, C=C, **options))
 
-        monkeypatch.setattr("eegdae.evaluation.judge.validate_head", by_test_rows)
+        monkeypatch.setattr("eegdae.evaluation.fit_head.validate_head", by_test_rows)
         return fit_models(of, FOLD.train, how, fold=0)
 
     assert "penalty.codes" in leaks(leaky, how)

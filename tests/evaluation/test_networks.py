@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from eegdae.corruption import Gaussian
-from eegdae.evaluation.networks import fit_joint_layers, log_networks
+from eegdae.evaluation import networks
+from eegdae.evaluation.networks import joint_specs, log_networks
 from eegdae.layout import Layout
 from eegdae.models import Convolution, StackedAutoencoder, ViewStacks
 from eegdae.models.identity import IdentityWarning
@@ -30,6 +31,11 @@ def specs(**changes):
 
 def fitted(given):
     return ViewStacks({result.spec.view: result.model for result in fit_many(given)})
+
+
+def fit_joint_layers(stacks, given, width):
+    results = fit_many(joint_specs(stacks, given, width=width))
+    return networks.fused(stacks, results), [row for result in results for row in result.history]
 
 
 def same(a, b):
