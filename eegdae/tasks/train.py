@@ -24,6 +24,7 @@ from eegdae.ocular import OcularFilter
 from eegdae.run import RunFolder, read_json
 from eegdae.tangent_space import TangentSpace
 from eegdae.tasks.corruption import ready_corruption
+from eegdae.tasks.logger import check_logger, open_logger
 from eegdae.tasks.ocular import final_correction, keep_ocular
 from eegdae.tasks.prepare import before_folds, counted, load_windows, make_data
 from eegdae.tasks.ranks import open_run
@@ -67,8 +68,12 @@ def train(
         What the user can mend; ``run.json`` then says ``failed``.
     """
     settings = read_settings(config)
+    check_logger(config)
     hardware = settings.recipe.schedule.hardware
-    with open_run(folder, config, hardware, resume=bool(config["resume"])) as run:
+    with (
+        open_run(folder, config, hardware, resume=bool(config["resume"])) as run,
+        open_logger(run) as logger,
+    ):
         if run.is_done:
             log.info(f"{folder}: done already, nothing to go on with")
             if settings.report == "all" and not run.exists("report.html"):
@@ -84,6 +89,7 @@ def train(
         folds = _folds(windows, settings, run)
         for number, fold in enumerate(folds):
             _do_fold(run, data, windows, fold, number, len(folds), settings)
+            logger.fold(number)
         data, windows, ocular = final_correction(run, data, windows, settings.recipe, n_folds=len(folds))
         model, fitted = _final_model(run, data, recorded, settings, fold=len(folds), ocular=ocular)
         if rank(hardware):
@@ -106,6 +112,7 @@ def train(
             lines = reconstruction_lines(run.path, [view.name for view in settings.recipe.views], len(folds))
         for line in lines:
             log.info(line)
+        logger.done(metrics)
         run.finish(metrics)
         log.info(f"run:    {folder}")
         if has_report:
