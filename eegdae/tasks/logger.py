@@ -63,6 +63,8 @@ def check_logger(config: Mapping[str, Any]) -> None:
         Names the key, or says how to install the package.
     """
     options = config.get("logger") or {"kind": "csv"}
+    if not isinstance(options, Mapping):
+        raise EegdaeError(f"logger={options!r}: must name a choice: {', '.join(KINDS)}")
     kind = options.get("kind")
     if kind not in KINDS:
         raise EegdaeError(f"logger.kind={kind!r}: no such logger; {did_you_mean(str(kind), KINDS)}")

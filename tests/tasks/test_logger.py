@@ -59,13 +59,13 @@ def read_tensorboard(folder):
     (place,) = (folder / "tensorboard").iterdir()
     read = EventAccumulator(str(place)).Reload()
     scalars = {name: [(e.step, e.value) for e in read.Scalars(name)] for name in read.Tags()["scalars"]}
-    figures = {name: value for name, ((_, value),) in scalars.items() if is_figure(name)}
+    figures = {name: found[0][1] for name, found in scalars.items() if is_figure(name)}
     rows = [(name, *row) for name, found in scalars.items() if not is_figure(name) for row in found]
     (status,) = read.Tensors("status/text_summary")
     (table,) = read.Tensors("settings/text_summary")
     lines = table.tensor_proto.string_val[0].decode().splitlines()[2:]
     settings = dict(line.strip("| ").split(" | ", 1) for line in lines)
-    assert "_hparams_/session_end_info" in read.summary_metadata
+    assert ("_hparams_/session_end_info" in read.summary_metadata) == bool(figures)
     return rows, figures, status.tensor_proto.string_val[0].decode(), settings
 
 
@@ -141,7 +141,7 @@ def check_all_is_there(kind, folder):
                 words = (fold, row["view"], row["model"], row["stage"].replace(" ", "-"), column)
                 expected["/".join(words), row["epoch"]] = row[column]
     assert any(name.endswith("/val_loss") for name, _ in expected)
-    assert Counter((name, epoch) for name, epoch, _ in rows) == Counter(expected)
+    assert Counter((name, epoch) for name, epoch, _ in rows) == Counter(list(expected))
     assert {(name, epoch): value for name, epoch, value in rows} == pytest.approx(expected, rel=1e-6)
     metrics = json.loads((folder / "metrics.json").read_text())
     known = {
@@ -161,6 +161,7 @@ def check_all_is_there(kind, folder):
     assert "logger.kind" not in settings
 
 
+@pytest.mark.slow  # the same check as of a run that was interrupted, below
 def test_all_that_the_run_folder_says(kind, flags, tmp_path):
     folder = tmp_path / "run"
     assert train(flags, f"logger={kind}", f"hydra.run.dir={folder}") == 0
@@ -182,7 +183,7 @@ def interrupted(flags, *overrides, at):
         logging.getLogger("eegdae").removeFilter(stop)
 
 
-@pytest.mark.parametrize("at", ["fold 2/2", "representation"])
+@pytest.mark.parametrize("at", ["fold 2/2", pytest.param("representation", marks=pytest.mark.slow)])
 def test_an_interrupted_run_goes_on_in_the_same_logger_run(kind, flags, tmp_path, at):
     """Once a fold is written and not logged yet; once all is trained and the end is not logged yet."""
     folder = tmp_path / "run"
@@ -213,11 +214,6 @@ def read_tensorboard_status(folder):
     return status.tensor_proto.string_val[0].decode()
 
 
-def test_a_run_without_labels(kind, flags, tmp_path):
-    folder = tmp_path / "run"
-    assert train(flags, f"logger={kind}", "data.labels=null", f"hydra.run.dir={folder}") in (0, 2)
-
-
 # what goes wrong
 
 
@@ -226,8 +222,8 @@ def test_a_run_without_labels(kind, flags, tmp_path):
     [
         ("tensorboard", ()),
         ("mlflow", ("logger.store=/proc/nowhere",)),
-        ("mlflow", ()),
-        ("wandb", ()),
+        pytest.param("mlflow", (), marks=pytest.mark.slow),
+        pytest.param("wandb", (), marks=pytest.mark.slow),
     ],
 )
 def test_a_logger_that_fails_costs_a_line_and_not_the_run(flags, tmp_path, kind, more):
@@ -290,6 +286,7 @@ def test_jobs_of_a_sweep_are_told_apart(flags, tmp_path):
     assert run_name(sweep / "1") == "seed=1"
 
 
+@pytest.mark.slow
 def test_one_store_for_a_sweep(flags, tmp_path):
     needed("mlflow")
     from mlflow.tracking import MlflowClient
@@ -391,7 +388,7 @@ print([name for name in sys.modules if name.partition(".")[0] in ("coreweave_eva
 """
 
 
-@pytest.mark.parametrize("kind", ["mlflow", "wandb"])
+@pytest.mark.parametrize("kind", [pytest.param("mlflow", marks=pytest.mark.slow), "wandb"])
 def test_nothing_is_sent(tmp_path, kind):
     """Every request would go through the proxy that the environment names, which here only counts."""
     needed(kind)
@@ -428,7 +425,13 @@ def test_nothing_is_sent(tmp_path, kind):
     assert not (tmp_path / ".config/mlflow").exists()  # the mark by which it knows a machine
 
 
-def test_csv_imports_no_logger(flags, tmp_path):
+def test_csv_adds_nothing(flags, tmp_path):
+    assert train(flags, "logger=csv", f"hydra.run.dir={tmp_path / 'run'}") == 0
+    assert not {path.name for path in (tmp_path / "run").iterdir()} & {*KINDS, "mlflow.db", "mlruns"}
+
+
+@pytest.mark.slow  # imports the package anew
+def test_csv_imports_no_logger():
     code = (
         "import sys; from eegdae.tasks.train import train; from eegdae.tasks.logger import *\n"
         "check_logger({'logger': {'kind': 'csv'}}); check_logger({})\n"
@@ -438,5 +441,3 @@ def test_csv_imports_no_logger(flags, tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-    assert train(flags, "logger=csv", f"hydra.run.dir={tmp_path / 'run'}") == 0
-    assert not {path.name for path in (tmp_path / "run").iterdir()} & {*KINDS, "mlflow.db", "mlruns"}
