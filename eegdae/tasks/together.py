@@ -129,7 +129,7 @@ def _train_group(group: Sequence[Job]) -> Iterator[list[int]]:
             with logs.on(pack):
                 _train_pack(pack, work, logs)
         for job in pack:
-            AHEAD[job.folder.resolve()] = Ahead(work, error or job.error)
+            AHEAD[job.folder.resolve()] = Ahead(work, job.run is not None, error or job.error)
         yield [job.number for job in pack]
         for job in pack:
             AHEAD.pop(job.folder.resolve(), None)

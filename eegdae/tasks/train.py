@@ -19,6 +19,7 @@ from eegdae.run import RunFolder, read_json
 from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.final import keep_final_model
 from eegdae.tasks.folds import has_fold, keep_fold
+from eegdae.tasks.logger import check_logger, open_logger
 from eegdae.tasks.ocular import final_correction, keep_ocular
 from eegdae.tasks.ranks import open_run
 from eegdae.tasks.reconstructions import keep_reconstructions, reconstruction_lines
@@ -62,9 +63,14 @@ def train(
         What the user can mend; ``run.json`` then says ``failed``.
     """
     settings = read_settings(config)
+    check_logger(config)
     hardware = settings.recipe.schedule.hardware
     ahead = AHEAD.pop(folder.resolve(), None)
-    with open_run(folder, config, hardware, resume=bool(config["resume"]) or ahead is not None) as run:
+    goes_on = bool(config["resume"]) or bool(ahead and ahead.has_begun)
+    with (
+        open_run(folder, config, hardware, resume=goes_on) as run,
+        open_logger(run) as logger,
+    ):
         if run.is_done:
             log.info(f"{folder}: done already, nothing to go on with")
             if settings.report == "all" and not run.exists("report.html"):
@@ -84,6 +90,7 @@ def train(
                 keep_fold(
                     run, work, settings, number, judge_fold(work.data, fold, number, recipe, checkpoints=run)
                 )
+            logger.fold(number)
         data, windows, ocular = final_correction(work.data, work.windows, recipe, n_folds=len(folds))
         keep_ocular(run, ".", ocular)
         rows = np.arange(len(windows))
@@ -108,6 +115,7 @@ def train(
             lines = reconstruction_lines(run.path, [view.name for view in settings.recipe.views], len(folds))
         for line in lines:
             log.info(line)
+        logger.done(metrics)
         run.finish(metrics)
         log.info(f"run:    {folder}")
         if has_report:

@@ -102,11 +102,14 @@ class Ahead:
     ----------
     work : Work or None
         What it works on; None where that could not be made.
+    has_begun : bool
+        Whether the run in the folder is this job's.
     error : EegdaeError or None
         Why the job cannot go on.
     """
 
     work: Work | None
+    has_begun: bool
     error: EegdaeError | None = None
 
 
