@@ -173,7 +173,7 @@ def _do_fold(jobs: Sequence[Job], work: Work, number: int, logs: _JobLogs) -> No
     left = [job for job in jobs if job.run and not has_fold(job.run, number)]
     if not left:
         return
-    log.info(f"fold {number + 1}/{len(work.folds)}: {len(left)} jobs together")
+    _show(f"fold {number + 1}/{len(work.folds)}: {len(left)} jobs together")
     verdicts = judge_fold_together(
         work.data,
         work.folds[number],
@@ -194,7 +194,7 @@ def _fit_final(jobs: Sequence[Job], work: Work, logs: _JobLogs) -> None:
     if not jobs:
         return
     n_folds, recipe = len(work.folds), jobs[0].settings.recipe
-    log.info(f"final models: {len(jobs)} jobs together")
+    _show(f"final models: {len(jobs)} jobs together")
     data, windows, _ = final_correction(work.data, work.windows, recipe, n_folds=n_folds)
     fitted = fit_models_together(
         data,
@@ -222,6 +222,11 @@ def _kept(job: Job) -> Iterator[None]:
     except (OSError, MemoryError, RuntimeError) as error:
         job.error = EegdaeError(f"{job.folder}: {' '.join(str(error).split()) or type(error).__name__}")
         job.error.__cause__ = error
+
+
+def _show(line: str) -> None:
+    """Show how far all jobs are: it is about none of them."""
+    logging.getLogger("eegdae_sweep").info(line)
 
 
 class _JobLogs(logging.Handler):

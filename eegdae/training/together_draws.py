@@ -14,8 +14,9 @@ from eegdae.errors import EegdaeError
 from eegdae.models import StackedAutoencoder
 from eegdae.randomness import Keys, Stream
 from eegdae.training.denoising import DenoisingLoss, with_defined_emphasis
-from eegdae.training.fit import FitSpec, StagePlan, graph_of
+from eegdae.training.fit import FitSpec, graph_of
 from eegdae.training.locality import LocalityGraph, LocalityTerm
+from eegdae.training.stage_plan import StagePlan
 
 CHUNK_BYTES = 2**21
 """Bytes of corrupted rows that are worked on at once on a CPU: more would leave its second cache."""

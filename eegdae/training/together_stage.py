@@ -14,8 +14,8 @@ from eegdae.randomness import Stream
 from eegdae.training.chain import chain_of, squared_error
 from eegdae.training.denoising import PENALTIES
 from eegdae.training.early_stopping import BestEpoch
-from eegdae.training.fit import StagePlan
 from eegdae.training.stage_module import broken_loss
+from eegdae.training.stage_plan import StagePlan
 from eegdae.training.together_draws import Draw, Member, draws_of
 from eegdae.training.together_optimizer import OptimizersOfMany
 

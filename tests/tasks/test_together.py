@@ -1,0 +1,144 @@
+"""A sweep under hydra/launcher=vectorized is the sweep under any other launcher."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegdae.cli import main
+from eegdae.run import read_tensors
+from eegdae.tasks import together
+
+SMALL = (
+    *("experiment=watch", "features=[power]", "model.hidden=[8,4]", "pretrain.epochs=2"),
+    *(
+        "pretrain.joint_epochs=2",
+        "split=subject_kfold",
+        "split.n_folds=3",
+        "report=none",
+        "trainer.threads=1",
+    ),
+)
+
+
+def sweep(folder, launcher, *overrides):
+    return main(
+        ["train", "-m", *SMALL, f"hydra.sweep.dir={folder}", f"hydra/launcher={launcher}", *overrides]
+    )
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def losses(folder):
+    table = pd.read_csv(folder / "history.csv")
+    return table.drop(columns=["loss"]), table["loss"].to_numpy()
+
+
+def check_same(one, other):
+    """Compare a job with its twin: losses to 1e-4, figures to 1e-3, labels but for rows at the boundary."""
+    assert files(one) == files(other)
+    for a, b in zip(losses(one), losses(other), strict=True):
+        if isinstance(a, pd.DataFrame):
+            pd.testing.assert_frame_equal(a, b)
+        else:
+            np.testing.assert_allclose(a, b, rtol=1e-4)
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (one, other)]
+    assert list(metrics[0]) == list(metrics[1])
+    for name, figures in metrics[0].items():
+        for metric, figure in figures.items():
+            assert figure["mean"] == pytest.approx(metrics[1][name][metric]["mean"], abs=1e-3)
+    for fold in sorted((one / "folds").iterdir()):
+        tables = [pd.read_csv(folder / "folds" / fold.name / "predictions.csv") for folder in (one, other)]
+        own = [c for c in tables[0] if c.startswith("codes|")]
+        proba = [table[own].to_numpy() for table in tables]
+        np.testing.assert_allclose(*proba, atol=1e-2)
+        ordered = np.sort(proba[0], 1)
+        clear = ordered[:, -1] - ordered[:, -2] > 1e-3
+        assert (proba[0].argmax(1) == proba[1].argmax(1))[clear].all()
+    states = [read_tensors(folder / "model.ckpt")["model"]["stacks"]["power"] for folder in (one, other)]
+    assert states[0]["config"] == states[1]["config"]
+    lines = [(folder / "train.log").read_text().splitlines() for folder in (one, other)]
+    lines = [(folder / "train.log").read_text().splitlines() for folder in (one, other)]
+    # jobs are told first of what they share, and a warning is said once a process
+    other_lines = ("windows: ", "warning: ", "fold ", "run: ")
+    said = [sorted(line for line in own if not line.startswith(other_lines)) for own in lines]
+    assert said[0] == said[1]
+    assert [sum(line.startswith("fold ") for line in own) for own in lines] == [3, 3]
+
+
+@pytest.fixture(scope="module")
+def basic(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweeps") / "basic"
+    assert sweep(folder, "basic", "corruption.level=0,0.8", "seed=0,1") == 0
+    return folder
+
+
+def test_the_jobs_are_those_of_the_basic_launcher(basic, monkeypatch):
+    packs, whole = [], together._train_pack
+    monkeypatch.setattr(
+        together, "_train_pack", lambda pack, *more: packs.append(len(pack)) or whole(pack, *more)
+    )
+    folder = basic.parent / "vectorized"
+    assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1") == 0
+    assert packs == [4]
+    for number in range(4):
+        check_same(folder / str(number), basic / str(number))
+
+
+def test_jobs_that_cannot_go_together_and_jobs_that_fail(tmp_path, capsys):
+    """Two shapes, and a level that one kind of noise cannot have: the others are whole, and it is told."""
+    folder = tmp_path / "mixed"
+    code = sweep(
+        folder,
+        "vectorized",
+        "corruption=gaussian,masking",
+        "corruption.level=0.5,1.5",
+        "model.hidden=[8,4],[6]",
+    )
+    assert code == 2
+    status = [
+        json.loads((folder / str(k) / "run.json").read_text())["status"]
+        if (folder / str(k) / "run.json").exists()
+        else "none"
+        for k in range(8)
+    ]
+    assert [s == "done" for s in status] == [True] * 6 + [False] * 2 or status.count("done") == 6
+    assert "corruption.level=1.5" in capsys.readouterr().err
+
+
+def test_a_sweep_that_was_killed_goes_on(basic, tmp_path, monkeypatch):
+    """Killed in the middle of the second fold: what is done is kept, and the end is the same."""
+    folder = tmp_path / "killed"
+    whole, seen = together.keep_fold, []
+
+    def killed(run, work, settings, number, verdict):
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+        seen.append((run.path.name, number))
+        return whole(run, work, settings, number, verdict)
+
+    monkeypatch.setattr(together, "keep_fold", killed)
+    assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1") == 130
+    monkeypatch.setattr(together, "keep_fold", whole)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("predictions.csv")}
+    assert len(before) == 6
+    assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1", "resume=true") == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    for number in range(4):
+        metrics = [json.loads((f / str(number) / "metrics.json").read_text()) for f in (folder, basic)]
+        assert metrics[0]["codes"]["roc_auc"]["mean"] == pytest.approx(
+            metrics[1]["codes"]["roc_auc"]["mean"], abs=1e-3
+        )
+
+
+def test_a_folder_that_holds_another_run_is_left_alone(basic, tmp_path):
+    folder = tmp_path / "taken"
+    shutil.copytree(basic / "0", folder / "0")
+    before = {path: path.read_bytes() for path in (folder / "0").rglob("*.json")}
+    assert sweep(folder, "vectorized", "corruption.level=0.3,0.4") == 2
+    assert {path: path.read_bytes() for path in before} == before
+    assert json.loads((folder / "1" / "run.json").read_text())["status"] == "done"
