@@ -53,6 +53,37 @@ def cell(value: object) -> str:
     return DASH if value is None else str(value)
 
 
+def setting_cell(key: str, value: object) -> str:
+    """Write the value of a swept key; of a class, its name alone.
+
+    Parameters
+    ----------
+    key : str
+        Dotted.
+    value : object
+
+    Returns
+    -------
+    str
+    """
+    return cell(value).rpartition(".")[2] if key.endswith("._target_") else cell(value)
+
+
+def setting_key(key: str) -> str:
+    """Write a swept key; that of a class by its group.
+
+    Parameters
+    ----------
+    key : str
+        Dotted.
+
+    Returns
+    -------
+    str
+    """
+    return key.removesuffix("._target_")
+
+
 def frame_table(frame: pd.DataFrame, *, caption: str, notes: Sequence[str] = ()) -> Table:
     """Show a data frame as it is.
 

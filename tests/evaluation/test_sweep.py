@@ -65,7 +65,7 @@ def test_a_setting_whose_key_is_missing_finds_its_level_0():
 def test_the_curve_names_the_other_settings():
     table = setting_table(figures([(0, 1, 0, "a", 0.5, 0), (1, 1, 1, "a", 0.7, 0)]), ["lr", LEVEL])
     curve = level_curve(table, ["lr", LEVEL])
-    assert curve["corruption"].tolist() == ["gaussian, lr=1"] * 2
+    assert curve["corruption"].tolist() == ["gaussian"] * 2
     assert curve["level"].tolist() == [0, 1]
     assert curve["mean"].tolist() == pytest.approx([0.5, 0.7])
     assert level_curve(table.head(1), ["lr", LEVEL]).empty

@@ -1,0 +1,329 @@
+"""Figures of a sweep: a metric, or the error, over noise levels, and a map of two swept keys."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from eegdae.reporting.figures_scores import METRIC_UNITS
+from eegdae.reporting.names import ERROR_NAMES, metric_name, representation_name
+from eegdae.reporting.style import (
+    COLOURS,
+    GREY,
+    MAGNITUDE,
+    MARKERS,
+    WIDTH,
+    frame,
+    new_figure,
+    panels,
+    shorten,
+    styled,
+)
+from eegdae.reporting.tables import cell
+
+MOST_LINES = 7
+"""Lines that one panel tells apart."""
+
+MOST_PANELS = 12
+LEVEL_LABELS = {
+    "level": "level of the corruption (0 = none)",
+    "snr_db": "signal-to-noise ratio (dB; more = less noise)",
+}
+"""What curves run along -> label of the axis."""
+
+_DASHES = ("-", "--", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
+
+_Line = tuple[tuple[str, ...], pd.DataFrame]
+
+
+@styled
+def noise_curve(table: pd.DataFrame, *, metric: str, transductive: str = "", along: str = "level") -> Figure:
+    """Draw a metric over the level of the corruption, beside what level 0 gives.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``corruption`` ``representation`` (str) ``level`` ``mean`` ``low`` ``high`` (float; low and
+        high may be NaN), and perhaps ``setting`` (str, what else tells lines apart) and ``reference`` (float,
+        the value at level 0, for lines that have no such point).
+    metric : str
+    transductive : str
+        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
+    along : str
+        Key of `LEVEL_LABELS`.
+
+    Returns
+    -------
+    Figure
+        One line a corruption, setting and representation, its interval as a band; dotted: the value at level
+        0. Up to three lines share their axes. More have a panel each, the `MOST_PANELS` highest of one
+        corruption; of several corruptions with yet more lines each has a panel, without bands, with the
+        `MOST_LINES` lines that come highest.
+
+    Raises
+    ------
+    ValueError
+        If the table has no row.
+    """
+    if table.empty:
+        raise ValueError("noise_curve: the table has no rows")
+    table = table.assign(setting=table.get("setting", ""), reference=table.get("reference", np.nan))
+    keys = ["corruption", "setting", "representation"]
+    lines = [(tuple(map(str, name)), line) for name, line in table.groupby(keys, sort=False)]
+    kinds = list(dict.fromkeys(name[0] for name, _ in lines))
+    codes = {name[2] for name, _ in lines}
+    if len(lines) <= 3:
+        shown = [("", lines)]
+    elif len(lines) <= MOST_PANELS or len(kinds) == 1:
+        lines = _highest(lines, MOST_PANELS)
+        shown = [(_line_name(name, kinds, codes), [(name, line)]) for name, line in lines]
+    else:
+        of_kind = {kind: [item for item in lines if item[0][0] == kind] for kind in kinds[:MOST_PANELS]}
+        shown = [(_spaced(kind), _highest(some, MOST_LINES)) for kind, some in of_kind.items()]
+    figure, grid = _grid(len(shown), shared=True)
+    looks: dict[str, dict[str, Any]] = {}
+    for axes, (heading, some) in zip(grid, shown, strict=True):
+        for name, line in some:
+            label = _line_name(name, kinds if len(shown) == 1 else kinds[:1], codes, always=len(shown) == 1)
+            if len(shown) > 1 and len(some) == 1:
+                label = "mean and 95 % interval"
+            look = looks.setdefault(label, _look(len(looks)))
+            _line(axes, line, look, label=label, reference=True, band=len(some) <= 3)
+        axes.set_title(_wrapped(heading), fontsize=9)
+    _finish(grid, along=along, label=f"{metric_name(metric)}\n({METRIC_UNITS.get(metric, 'a.u.')})")
+    _legend(figure, grid, looks, reference=True)
+    title = metric_name(metric, transductive=transductive)
+    figure.suptitle(f"{title[0].upper()}{title[1:]} over the noise level")
+    return figure
+
+
+@styled
+def error_curves(table: pd.DataFrame, *, along: str = "level") -> Figure:
+    """Draw the error of reconstruction over the level, beside doing nothing, PCA and the network of level 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``corruption`` ``setting`` ``view`` ``way`` (str) ``level`` ``mean`` ``low`` ``high`` (float).
+    along : str
+        Key of `LEVEL_LABELS`.
+
+    Returns
+    -------
+    Figure
+        A panel a corruption, setting and view, the first `MOST_PANELS`; a line a way, its interval as a band.
+
+    Raises
+    ------
+    ValueError
+        If the table has no row.
+    """
+    if table.empty:
+        raise ValueError("error_curves: the table has no rows")
+    parts = list(table.groupby(["corruption", "setting", "view"], sort=False))[:MOST_PANELS]
+    figure, grid = _grid(len(parts), shared=False)
+    ways = [way for way in reversed(ERROR_NAMES) if way in set(table["way"])]
+    told = {ERROR_NAMES[way]: _look(place) for place, way in enumerate(ways)}
+    for axes, (name, rows) in zip(grid, parts, strict=True):
+        for way in ways:
+            of_way = rows[rows["way"] == way]
+            _line(axes, of_way, told[ERROR_NAMES[way]], label=ERROR_NAMES[way], reference=False)
+        axes.set_title(_wrapped(", ".join(_spaced(str(part)) for part in name if part)), fontsize=9)
+        axes.set_ylim(bottom=0)
+    _finish(grid, along=along, label="root mean squared error\n(scaled units)")
+    _legend(figure, grid, told, reference=False)
+    figure.suptitle("Error of reconstruction of held-out windows over the noise level")
+    return figure
+
+
+@styled
+def heat_map(
+    table: pd.DataFrame, *, x: str, y: str, label: str, best: tuple[object, object] | None = None
+) -> Figure:
+    """Draw a figure over two swept keys.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a setting: columns ``x`` and ``y`` (numbers or text) and ``mean``.
+    x, y : str
+        Names of the two columns.
+    label : str
+        What ``mean`` is, with its unit.
+    best : tuple or None
+        Values of ``x`` and ``y`` of the setting to frame.
+
+    Returns
+    -------
+    Figure
+        Crossed out where no run stands.
+
+    Raises
+    ------
+    ValueError
+        If the table has no row.
+    """
+    if table.empty:
+        raise ValueError("heat_map: the table has no rows")
+    values = {name: _in_order(table[name]) for name in (x, y)}
+    columns, rows = values[x], values[y]
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for entry in table.to_dict("records"):
+        grid[rows.index(_known(entry[y])), columns.index(_known(entry[x]))] = entry["mean"]
+    figure = new_figure(
+        float(np.clip(2.6 + 0.62 * len(columns), 5.0, WIDTH)),
+        float(np.clip(1.6 + 0.42 * len(rows), 2.6, 8.0)),
+    )
+    axes = panels(figure, 1, 1)[0, 0]
+    image = axes.imshow(grid, cmap=MAGNITUDE, aspect="auto", origin="lower")
+    frame(axes)
+    low, high = np.nanmin(grid), np.nanmax(grid)
+    for row, column in np.ndindex(*grid.shape):
+        value = grid[row, column]
+        if np.isnan(value):
+            axes.plot([column - 0.5, column + 0.5], [row - 0.5, row + 0.5], color=GREY, linewidth=0.7)
+            axes.plot([column - 0.5, column + 0.5], [row + 0.5, row - 0.5], color=GREY, linewidth=0.7)
+        elif len(columns) <= 14 and len(rows) <= 20:
+            colour = "white" if high > low and (value - low) / (high - low) < 0.6 else "black"
+            axes.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize=7.5, color=colour)
+    if best is not None and best[0] in columns and best[1] in rows:
+        corner = (columns.index(best[0]) - 0.5, rows.index(best[1]) - 0.5)
+        axes.add_patch(
+            Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.4, clip_on=False)
+        )
+    _ticks(axes, columns, rows)
+    axes.set_xlabel(f"{x} (swept)")
+    axes.set_ylabel(f"{y} (swept)")
+    figure.colorbar(image, ax=axes, label=label)
+    figure.suptitle(f"{label.partition(' (')[0][0].upper()}{label.partition(' (')[0][1:]} over both keys")
+    return figure
+
+
+def _grid(n: int, *, shared: bool) -> tuple[Figure, Sequence[Axes]]:
+    """Lay out panels, which may share their y axis."""
+    n_cols = min(n, 3 if n > 4 else 2) if n > 1 else 1
+    n_rows = -(-n // n_cols)
+    figure = new_figure(WIDTH if n_cols > 1 else 7.6, 4.2 if n_rows == 1 else 0.6 + 2.6 * n_rows)
+    grid = panels(figure, n_rows, n_cols, sharey=shared)
+    for axes in grid.flat[n:]:
+        axes.set_visible(False)
+    return figure, list(grid.flat[:n])
+
+
+def _highest(lines: Sequence[_Line], n: int) -> list[_Line]:
+    """Keep the lines that come highest, in their order."""
+    tops = [float(line["mean"].max()) for _, line in lines]
+    kept = sorted(np.argsort([-top for top in tops], kind="stable")[:n].tolist())
+    return [lines[k] for k in kept]
+
+
+def _line_name(
+    name: tuple[str, ...], kinds: Sequence[str], codes: Collection[str], *, always: bool = False
+) -> str:
+    """Say of a line what tells it apart: corruption, setting, representation."""
+    parts = [_spaced(name[0])] * (len(kinds) > 1) + [name[1]] * bool(name[1])
+    parts += [representation_name(name[2])] * (len(codes) > 1)
+    return ", ".join(parts) or (_spaced(name[0]) if always else representation_name(name[2]))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _wrapped(title: str) -> str:
+    lines = textwrap.wrap(title, 40, break_long_words=True)
+    return shorten("\n".join(lines[:3]), limit=124)
+
+
+def _look(place: int) -> dict[str, Any]:
+    """Colour, marker and dashes of a line, so that colour is never alone."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": _DASHES[place % len(_DASHES)],
+        "markersize": 4.5,
+    }
+
+
+def _line(
+    axes: Axes, rows: pd.DataFrame, look: Mapping[str, Any], *, label: str, reference: bool, band: bool = True
+) -> None:
+    line = rows.sort_values("level")
+    level, mean = line["level"].to_numpy(float), line["mean"].to_numpy(float)
+    low, high = line["low"].to_numpy(float), line["high"].to_numpy(float)
+    if band:
+        axes.fill_between(level, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    axes.plot(level, mean, label=label, **look)
+    if reference:
+        at_0 = mean[level == 0] if (level == 0).any() else line["reference"].dropna().to_numpy(float)
+        if len(at_0):
+            axes.axhline(float(at_0.mean()), color=look["color"], linestyle=":", linewidth=1.1)
+
+
+def _finish(grid: Sequence[Axes], *, along: str, label: str) -> None:
+    for axes in grid:
+        curves = [line for line in axes.lines if line.get_marker() != "None"]
+        levels = np.concatenate([np.asarray(line.get_xdata(), dtype=float) for line in curves])
+        positive = levels[levels > 0]
+        if along == "level" and len(positive) and positive.max() / positive.min() >= 50:
+            least = float(positive.min())
+            axes.set_xscale("symlog", linthresh=least)
+            axes.set_xlim(-0.3 * least if (levels <= 0).any() else 0.8 * least, 1.3 * float(positive.max()))
+        axes.grid(axis="y", color="#e3e3e3", linewidth=0.7)
+        axes.set_axisbelow(True)
+        place = axes.get_subplotspec()
+        if place is None or place.is_first_col():
+            axes.set_ylabel(label)
+        if (
+            place is None
+            or place.rowspan.stop == place.get_gridspec().nrows
+            or axes in grid[-_n_cols(grid) :]
+        ):
+            axes.set_xlabel(LEVEL_LABELS[along])
+
+
+def _n_cols(grid: Sequence[Axes]) -> int:
+    place = grid[0].get_subplotspec()
+    return 1 if place is None else int(place.get_gridspec().ncols)
+
+
+def _legend(figure: Figure, grid: Sequence[Axes], told: Mapping[str, Any], *, reference: bool) -> None:
+    if reference:
+        grid[0].plot([], [], color=GREY, linestyle=":", label="value at level 0")
+    found = {str(line.get_label()): line for axes in grid for line in axes.lines}
+    names = [*told, *(["value at level 0"] if reference else [])]
+    handles = [found[name] for name in names]
+    texts = [shorten(name, limit=44) for name in names]
+    if len(grid) == 1:
+        grid[0].legend(handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+    else:
+        figure.legend(handles, texts, loc="outside lower center", ncols=min(len(texts), 3))
+
+
+def _known(value: object) -> object:
+    return None if value is None or value != value else value
+
+
+def _in_order(column: pd.Series[Any]) -> list[Any]:
+    """Values as an axis shows them: numbers by size, words as they came, what is missing last."""
+    values: list[Any] = [value for value in dict.fromkeys(map(_known, column)) if value is not None]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return (sorted(values) if numbers else values) + [None] * bool(column.isna().any())
+
+
+def _ticks(axes: Axes, columns: Sequence[object], rows: Sequence[object]) -> None:
+    names = {
+        "x": [shorten(cell(v), limit=18) for v in columns],
+        "y": [shorten(cell(v), limit=28) for v in rows],
+    }
+    every = {side: -(-len(found) // 40) for side, found in names.items()}
+    turned = 90 if max(map(len, names["x"]), default=0) > 6 else 0
+    axes.set_xticks(range(0, len(columns), every["x"]), labels=names["x"][:: every["x"]], rotation=turned)
+    axes.set_yticks(range(0, len(rows), every["y"]), labels=names["y"][:: every["y"]])
