@@ -139,7 +139,7 @@ def error_curves(table: pd.DataFrame, *, along: str = "level") -> Figure:
         axes.set_ylim(bottom=0)
     _finish(grid, along=along, label="root mean squared error\n(scaled units)")
     _legend(figure, grid, told, reference=False)
-    figure.suptitle("Error of reconstruction of held-out windows over the noise level")
+    figure.suptitle("Error of reconstruction over the noise level")
     return figure
 
 
@@ -278,20 +278,12 @@ def _finish(grid: Sequence[Axes], *, along: str, label: str) -> None:
             axes.set_xlim(-0.3 * least if (levels <= 0).any() else 0.8 * least, 1.3 * float(positive.max()))
         axes.grid(axis="y", color="#e3e3e3", linewidth=0.7)
         axes.set_axisbelow(True)
+        axes.set_xlabel(LEVEL_LABELS[along])
+        # one scale for all where they share it, else each has its own
         place = axes.get_subplotspec()
-        if place is None or place.is_first_col():
+        shared = axes.get_shared_y_axes().joined(axes, grid[0])
+        if not shared or place is None or place.is_first_col():
             axes.set_ylabel(label)
-        if (
-            place is None
-            or place.rowspan.stop == place.get_gridspec().nrows
-            or axes in grid[-_n_cols(grid) :]
-        ):
-            axes.set_xlabel(LEVEL_LABELS[along])
-
-
-def _n_cols(grid: Sequence[Axes]) -> int:
-    place = grid[0].get_subplotspec()
-    return 1 if place is None else int(place.get_gridspec().ncols)
 
 
 def _legend(figure: Figure, grid: Sequence[Axes], told: Mapping[str, Any], *, reference: bool) -> None:

@@ -127,8 +127,8 @@ def _curves(data: SweepData) -> list[Block]:
                     data.curve, metric=data.metric, transductive=data.transductive, along=data.along
                 ),
                 name="noise_curve",
-                caption=f"{name} on test rows at each level; band: 95 % interval over people; dotted: the "
-                f"value at level 0.{_left_undrawn(data.curve)}",
+                caption=f"{_capital(name)} on test rows at each level; band: 95 % interval over people; "
+                f"dotted: the value at level 0.{_left_undrawn(data.curve)}",
                 alt=f"{name} against the level of the corruption",
             )
         )
@@ -137,7 +137,7 @@ def _curves(data: SweepData) -> list[Block]:
             FigureBlock(
                 figure=error_curves(data.error_curve, along=data.along),
                 name="error_curve",
-                caption="Runs without labels: error of bringing corrupted held-out windows back, beside PCA "
+                caption="Runs without labels: error of bringing corrupted windows back, beside PCA "
                 "of the same dimension, the same network trained at level 0, and doing nothing; band: 95 % "
                 "interval over folds. The level is that of the test windows too, so errors of two levels are "
                 "of two tasks: compare lines at one level.",
@@ -178,7 +178,8 @@ def _map(data: SweepData) -> list[Block]:
         FigureBlock(
             figure=heat_map(table, x=x, y=y, label=f"{name} (share, 0 to 1)", best=best),
             name="heat_map",
-            caption=f"{name} on test rows, mean over people and runs; framed: the best; crossed: no run.",
+            caption=f"{_capital(name)} on test rows, mean over people and runs; framed: the best; "
+            "crossed: no run.",
             alt=f"{name} for every pair of {x} and {y}",
         )
     ]
@@ -233,15 +234,15 @@ def _settings(data: SweepData) -> Table:
         *map(setting_key, data.keys),
         "runs",
         *(["validation"] if has_validation else []),
-        f"{name} [95 % interval]",
-        "difference to level 0 [95 % interval]",
+        name,
+        "difference to level 0",
         "p (Holm)",
         "",
     ]
     notes = []
     if len(shown) < len(table):
         notes = [f"The first {MOST_ROWS} of {len(table)} settings by {by}; all are in sweep.csv."]
-    caption = f"{name[0].upper()}{name[1:]} of the codes by setting"
+    caption = f"{_capital(name)} of the codes by setting (95 % intervals)"
     return Table(header=header, rows=rows, caption=caption, notes=notes)
 
 
@@ -267,14 +268,19 @@ def _errors(data: SweepData) -> Table:
         *map(setting_key, data.keys),
         "view",
         "runs",
-        *(f"{ERROR_NAMES[way]} [95 % interval]" for way in ways),
+        *(ERROR_NAMES[way] for way in ways),
     ]
     return Table(
         header=header,
         rows=rows[:MOST_ROWS],
-        caption="Root mean squared error of reconstruction (scaled units), mean over folds and runs",
+        caption="Root mean squared error of reconstruction (scaled units), mean over folds and runs, 95 % "
+        "intervals",
         notes=[f"The first {MOST_ROWS} of {len(rows)} rows."] if len(rows) > MOST_ROWS else [],
     )
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def p_text(p: float | None) -> str:

@@ -47,7 +47,7 @@ class Answer:
     figures : dict of str to dict
         Metric -> mean, low, high on test rows.
     difference : dict
-        To level 0, first metric: mean, low, high, p, p_holm.
+        To level 0, first metric: mean, low, high, p_holm.
     """
 
     what: str
@@ -163,7 +163,6 @@ def _line(what: str, tables: Mapping[str, pd.DataFrame], keys: Sequence[str], ro
         "mean": "difference",
         "low": "difference_low",
         "high": "difference_high",
-        "p": "p",
         "p_holm": "p_holm",
     }
     return Answer(
@@ -203,6 +202,7 @@ def _nested(
         both = figures.index.intersection(level_0.index)
         columns = [table.loc[both, METRICS[0]].to_numpy(float) for table in (figures, level_0)]
         difference = paired_difference(*columns)
+        difference["p_holm"] = difference["p"]  # one test, nothing to correct
     chosen = nested.chosen(every, METRICS[0]) or {}
     n = len(set(chosen.values()))
     answer = Answer(

@@ -107,6 +107,8 @@ def find(runs: Sequence[Run], keys: list[str], search: SearchRecord | None) -> F
     errors = pd.DataFrame()
     if others:
         errors = error_table(_errors([runs[k] for k in others], [settings[k] for k in others]), keys)
+        if any(not runs[k].split for k in others):
+            cautions.append("Errors of runs without folds are in-sample: nothing was held out.")
     across, values = _across(runs, settings, keys, search)
     importance = None
     if (search or len(keys) > 2) and len(across):
@@ -141,8 +143,8 @@ def _least_p(table: pd.DataFrame) -> list[str]:
         return []
     return [
         f"With {n_groups} groups no p is below {least:.2g}, so that over {n_tests} settings p (Holm) "
-        f"cannot be below {min(1.0, n_tests * least):.2g}, however large a difference: test fewer settings, or "
-        "more people."
+        f"cannot be below {min(1.0, n_tests * least):.2g}, however large a difference: test fewer settings, "
+        "or more people."
     ]
 
 

@@ -36,7 +36,9 @@ def answer_table(found: Findings) -> Table | None:
     if not found.answer:
         return None
     header, rows = _answer_cells(found)
-    return Table(header=header, rows=rows, caption="Best setting, and what it is worth on test rows")
+    return Table(
+        header=header, rows=rows, caption="Best setting, and what it is worth on test rows (95 % intervals)"
+    )
 
 
 def screen_lines(found: Findings, *, title: str, left_out: Sequence[str]) -> list[str]:
@@ -77,7 +79,6 @@ def _answer_cells(found: Findings) -> tuple[list[str], list[list[str]]]:
         *(["validation"] if has_validation else []),
         *names,
         "difference to level 0",
-        "p",
         "p (Holm)",
     ]
     return header, [_answer_row(line, has_validation=has_validation) for line in found.answer]
@@ -88,8 +89,7 @@ def _answer_row(line: Answer, *, has_validation: bool) -> list[str]:
     figures = [interval(line.figures[metric]) for metric in METRICS]
     has_difference = line.difference.get("mean") is not None
     difference = interval(line.difference, signed=True) if has_difference else ""
-    ps = [p_text(line.difference.get(name)) for name in ("p", "p_holm")]
-    return [line.what, line.setting, *validation, *figures, difference, *ps]
+    return [line.what, line.setting, *validation, *figures, difference, p_text(line.difference.get("p_holm"))]
 
 
 def _setting_cells(found: Findings) -> tuple[list[str], list[list[str]]]:
