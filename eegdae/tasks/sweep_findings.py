@@ -226,5 +226,6 @@ def _across(
         column = f"validation {name}"
         table[column] = validation
         return table, [(column, f"{name} in validation (share, 0 to 1)", True)]
-    table[name] = [float(np.nanmean([f[0] for f in run.groups["codes"].values()])) for run in runs]
+    figures = [pd.Series([f[0] for f in run.groups["codes"].values()]) for run in runs]
+    table[name] = [float(values.mean()) for values in figures]
     return table, [(name, f"{name} on test rows (share, 0 to 1)", True)]

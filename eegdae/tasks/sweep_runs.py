@@ -217,6 +217,8 @@ def read_groups(file: Path) -> Groups:
     try:
         with open(file, newline="", encoding="utf-8") as lines:
             for row in csv.DictReader(lines):
+                if None in row.values():
+                    raise EegdaeError(f"{file.name}: a row is short")
                 figures = tuple(float(row[metric] or "nan") for metric in METRICS)
                 of_groups = found.setdefault(row["representation"], {})
                 if row["group"] in of_groups:
