@@ -2,84 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import pandas as pd
 
+from eegdae.reporting.figures_heat_map import heat_map
 from eegdae.reporting.figures_search import importance_bars, parallel_coordinates
-from eegdae.reporting.figures_sweep import MOST_LINES, MOST_PANELS, error_curves, heat_map, noise_curve
+from eegdae.reporting.figures_sweep import MOST_LINES, MOST_PANELS, error_curves, noise_curve
 from eegdae.reporting.html import Block, FigureBlock, Section, Strong, Table, Text, figures_of, render
 from eegdae.reporting.names import ERROR_NAMES, metric_name
+from eegdae.reporting.sweep_data import SweepData
 from eegdae.reporting.tables import cell, interval, setting_cell, setting_key
 
 MOST_ROWS = 200
 """Settings that the page lists; all are in its CSV file."""
 
 _STATISTICS = ("n_runs", "mean", "low", "high", "difference", "difference_low", "difference_high", "p_holm")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SweepData:
-    """What the page of a sweep shows; what is empty is left out.
-
-    Parameters
-    ----------
-    title : str
-    metric : str
-        The first, which settings are compared by.
-    keys : sequence of str
-        Swept.
-    table : DataFrame
-        One row a setting: ``keys``, then ``n_runs``, ``mean`` ``low`` ``high`` of the metric, ``difference``
-        ``difference_low`` ``difference_high`` to the same setting at level 0, ``p_holm``, and perhaps
-        ``validation``. NaN where there is none.
-    best : int or None
-        Row of the best.
-    answer : Table or None
-    cautions, notes, left_out : sequence of str
-        What must be said, what explains, and what does not count.
-    curve : DataFrame
-        Columns of `noise_curve`.
-    errors : DataFrame
-        One row a setting, view and way: ``keys``, ``n_runs``, ``view``, ``way``, ``mean`` ``low`` ``high``.
-    error_curve : DataFrame
-        Columns of `error_curves`.
-    along : str
-        What curves run along, see `noise_curve`.
-    across : DataFrame
-        A row a run: parameters and figures.
-    values : sequence of (str, str, bool)
-        Figures of ``across``: column, label with unit, whether more is better.
-    importance : DataFrame
-        Columns of `importance_bars`.
-    importance_label, importance_note : str
-    search : sequence of str
-        What there is to say of a search.
-    transductive : str
-        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
-    """
-
-    title: str
-    metric: str
-    keys: Sequence[str] = ()
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    best: int | None = None
-    answer: Table | None = None
-    cautions: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    left_out: Sequence[str] = ()
-    curve: pd.DataFrame = field(default_factory=pd.DataFrame)
-    errors: pd.DataFrame = field(default_factory=pd.DataFrame)
-    error_curve: pd.DataFrame = field(default_factory=pd.DataFrame)
-    along: str = "level"
-    across: pd.DataFrame = field(default_factory=pd.DataFrame)
-    values: Sequence[tuple[str, str, bool]] = ()
-    importance: pd.DataFrame = field(default_factory=pd.DataFrame)
-    importance_label: str = ""
-    importance_note: str = ""
-    search: Sequence[str] = ()
-    transductive: str = ""
 
 
 def sweep_page(data: SweepData) -> tuple[str, dict[str, bytes]]:

@@ -74,22 +74,6 @@ def setting_text(row: Mapping[Any, Any], keys: Sequence[str]) -> str:
     return " ".join(f"{setting_key(key)}={setting_cell(key, row[key])}" for key in keys)
 
 
-def validation_of(run: Run, metric: str) -> float:
-    """Mean validation figure over the folds of a run.
-
-    Parameters
-    ----------
-    run : Run
-    metric : str
-
-    Returns
-    -------
-    float
-        NaN where a fold has none.
-    """
-    return float(np.mean([fold[metric] for fold in run.validation])) if run.validation else float("nan")
-
-
 def answer_lines(
     tables: Mapping[str, pd.DataFrame],
     keys: Sequence[str],
@@ -128,7 +112,7 @@ def answer_lines(
     best: int | None = None
     lines: list[Answer] = []
     if len(first) > 1:
-        values = [validation_of(run, METRICS[0]) for run in runs]
+        values = [run.validation_of(METRICS[0]) for run in runs]
         if validated:
             best = choose(pd.DataFrame({"setting": numbers, "value": values}))
         elif first["mean"].notna().any():

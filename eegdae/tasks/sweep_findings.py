@@ -14,7 +14,7 @@ from eegdae.evaluation.metrics import METRICS, MIN_GROUPS
 from eegdae.evaluation.sweep import LEVEL, setting_table
 from eegdae.evaluation.sweep_errors import error_ratio, error_table
 from eegdae.tasks.settings import read_alignment
-from eegdae.tasks.sweep_answer import Answer, answer_lines, validation_of
+from eegdae.tasks.sweep_answer import Answer, answer_lines
 from eegdae.tasks.sweep_runs import Run
 from eegdae.tasks.sweep_search import SearchRecord
 from eegdae.tasks.sweep_tables import setting_values
@@ -194,9 +194,9 @@ def _errors(runs: Sequence[Run], settings: Sequence[Mapping[str, Hashable]]) -> 
 def _add_validation(tables: Mapping[str, pd.DataFrame], runs: Sequence[Run], numbers: Sequence[int]) -> bool:
     """Put validation figures into the tables; tell whether every run has one."""
     for metric, table in tables.items():
-        values = pd.Series([validation_of(run, metric) for run in runs]).groupby(list(numbers)).mean()
+        values = pd.Series([run.validation_of(metric) for run in runs]).groupby(list(numbers)).mean()
         table.insert(list(table.columns).index("n_groups") + 1, "validation", values.reindex(table.index))
-    return all(np.isfinite(validation_of(run, METRICS[0])) for run in runs)
+    return all(np.isfinite(run.validation_of(METRICS[0])) for run in runs)
 
 
 def _across(
@@ -220,7 +220,7 @@ def _across(
             return pd.DataFrame(), []
         table["error / PCA's"] = [error_ratio(run.errors) for run in runs]
         return table, [("error / PCA's", "error over that of PCA (ratio, less is better)", False)]
-    validation = [validation_of(run, METRICS[0]) for run in runs]
+    validation = [run.validation_of(METRICS[0]) for run in runs]
     name = METRICS[0].replace("_", " ")
     if np.isfinite(validation).all():
         column = f"validation {name}"

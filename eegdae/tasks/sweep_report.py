@@ -12,7 +12,7 @@ from eegdae.evaluation.metrics import METRICS
 from eegdae.evaluation.sweep import SNR, curve_key, level_curve, swept_keys
 from eegdae.evaluation.sweep_errors import error_curve
 from eegdae.reporting import sweep_page
-from eegdae.reporting.sweep import SweepData
+from eegdae.reporting.sweep_data import SweepData
 from eegdae.reporting.tables import setting_key
 from eegdae.run import replace_file
 from eegdae.tasks.sweep_findings import Findings, find

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from eegdae.errors import EegdaeError
-from eegdae.evaluation.metrics import METRICS
 from eegdae.evaluation.sweep import flat_config
 from eegdae.run import FORMAT
+from eegdae.tasks.sweep_files import (
+    Figures,
+    Groups,
+    read_errors,
+    read_groups,
+    read_mapping,
+    read_object,
+    read_validation,
+)
 
-# written in C where there is a compiler's work: ten times faster on a thousand configurations
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_SEARCHED = ("folds", "figures", "checkpoints", "__pycache__")
-
-Figures = dict[str, float]
-Groups = dict[str, dict[str, tuple[float, ...]]]
 
 
 @dataclass(eq=False)
@@ -77,6 +76,21 @@ class Run:
         """Name of the corruption as ``corruption=`` takes it, made from that of its class."""
         name = str(self.config.get("corruption._target_", "")).rpartition(".")[2]
         return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+    def validation_of(self, metric: str) -> float:
+        """Mean figure of validation over the folds.
+
+        Parameters
+        ----------
+        metric : str
+
+        Returns
+        -------
+        float
+            NaN where a fold has none.
+        """
+        figures = [fold[metric] for fold in self.validation]
+        return sum(figures) / len(figures) if figures else math.nan
 
 
 def read_runs(folder: Path) -> list[Run]:
@@ -155,13 +169,13 @@ def _read(place: Path, name: str) -> Run:
         run.problem = _last_words(place)
         return run
     try:
-        run.state = _json(place / "run.json")
+        run.state = read_object(place / "run.json")
         if run.state.get("format") != FORMAT:
             run.problem = (
                 f"format {run.state.get('format')}, another version; this one compares runs of {FORMAT}"
             )
             return run
-        config = _yaml(place / "config.yaml")
+        config = read_mapping(place / "config.yaml")
         run.config, run.alignment = flat_config(config), config.get("alignment", "none")
         error = " ".join(str(run.state.get("error") or "").split())
         if run.status == "running":
@@ -176,8 +190,8 @@ def _read(place: Path, name: str) -> Run:
 
 
 def _read_figures(run: Run) -> None:
-    run.metrics = _json(run.path / "metrics.json")
-    audit = _json(run.path / "split_audit.json") if (run.path / "split_audit.json").exists() else {}
+    run.metrics = read_object(run.path / "metrics.json")
+    audit = read_object(run.path / "split_audit.json") if (run.path / "split_audit.json").exists() else {}
     try:
         run.split = tuple(
             (fold["test_groups"], fold["n_train"], fold["n_test"]) for fold in audit.get("folds", ())
@@ -188,70 +202,12 @@ def _read_figures(run: Run) -> None:
     if not run.metrics:
         places = [place / "reconstruction.json" for place in folds or [run.path]]
         if places[0].exists():
-            run.errors = [_errors(place) for place in places]
+            run.errors = [read_errors(place) for place in places]
         if not any(run.errors):
             run.problem = "no labels, nothing was judged"
         return
     run.groups = read_groups(run.path / "group_metrics.csv")
-    run.validation = [_validation(place / "heads.json") for place in folds]
-
-
-def read_groups(file: Path) -> Groups:
-    """Read the figures of every group from ``group_metrics.csv``.
-
-    Parameters
-    ----------
-    file : Path
-
-    Returns
-    -------
-    dict of str to dict of str to tuple of float
-        ``codes`` and, where it was trained, ``autoencoder`` -> group -> its `METRICS`, NaN where empty.
-
-    Raises
-    ------
-    EegdaeError
-        If it is missing or damaged.
-    """
-    found: Groups = {}
-    try:
-        with open(file, newline="", encoding="utf-8") as lines:
-            for row in csv.DictReader(lines):
-                if None in row.values():
-                    raise EegdaeError(f"{file.name}: a row is short")
-                figures = tuple(float(row[metric] or "nan") for metric in METRICS)
-                of_groups = found.setdefault(row["representation"], {})
-                if row["group"] in of_groups:
-                    raise EegdaeError(f"{file.name} has two rows of one representation and group")
-                of_groups[row["group"]] = figures
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        if isinstance(error, EegdaeError):
-            raise
-        raise EegdaeError(f"{file.name}: {_said(error)}") from error
-    if "codes" not in found:
-        raise EegdaeError(f"{file.name} has no figures of codes")
-    return {name: found[name] for name in ("codes", "autoencoder") if name in found}
-
-
-def _errors(file: Path) -> dict[str, Figures]:
-    try:
-        return {
-            view: {way: float(value) for way, value in ways.items()} for view, ways in _json(file).items()
-        }
-    except (AttributeError, TypeError, ValueError) as error:
-        raise EegdaeError(f"{file.parent.name}/{file.name}: {_said(error)}") from error
-
-
-def _validation(file: Path) -> Figures:
-    """Read a fold's figures inside its training rows; older runs have none."""
-    found = _json(file).get("validation") if file.exists() else None
-    found = found if isinstance(found, Mapping) else {}
-    return {metric: _number(found.get(metric)) for metric in METRICS}
-
-
-def _number(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(str(value)) if is_number else math.nan
+    run.validation = [read_validation(place / "heads.json") for place in folds]
 
 
 def _last_words(place: Path) -> str:
@@ -270,34 +226,6 @@ def _leave_out_copies(runs: Iterable[Run]) -> None:
             if made in first:
                 run.problem = f"the same configuration and seed as {first[made]}"
             first.setdefault(made, run.name)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise EegdaeError(f"{file.name}: {_said(error)}") from error
-    if not isinstance(data, dict):
-        raise EegdaeError(f"{file.name} holds {type(data).__name__}, not an object")
-    return data
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    try:
-        data = yaml.load(file.read_bytes(), Loader=_Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EegdaeError(f"{file.name}: {_said(error)}") from error
-    if not isinstance(data, dict):
-        raise EegdaeError(f"{file.name} holds {type(data).__name__}, not a mapping")
-    return data
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return "missing" if isinstance(error, FileNotFoundError) else error.strerror or "cannot be read"
-    if isinstance(error, KeyError):
-        return f"has no column {error.args[0]}"
-    return " ".join(str(error).split())[:150] or type(error).__name__
 
 
 def _natural(path: Path) -> list[tuple[bool, int, str]]:

@@ -93,8 +93,6 @@ def read_search(folder: Path) -> SearchRecord | None:
 
 
 def _values(trial: dict[str, Any]) -> list[float | None]:
-    if "complete" not in str(trial.get("state", "complete")).lower():
-        return []
     values = _listed(trial.get("values", trial.get("value")))
     return [float(value) if isinstance(value, int | float) else None for value in values]
 

@@ -84,8 +84,7 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str]) -> pd.DataFrame:
 def _figures(run: Run) -> dict[str, float | None]:
     figures: dict[str, float | None] = {}
     for metric in METRICS if run.validation else ():
-        values = [fold[metric] for fold in run.validation]
-        figures[f"validation.{metric}"] = float(np.nanmean(values)) if np.isfinite(values).any() else None
+        figures[f"validation.{metric}"] = run.validation_of(metric)
     for representation, metrics in run.metrics.items():
         for metric, parts in metrics.items() if isinstance(metrics, Mapping) else ():
             for part in ("mean", "low", "high") if isinstance(parts, Mapping) else ():

@@ -8,7 +8,8 @@ import pytest
 
 from eegdae.reporting import sweep_page
 from eegdae.reporting.html import Table
-from eegdae.reporting.sweep import MOST_ROWS, SweepData, p_text
+from eegdae.reporting.sweep import MOST_ROWS, p_text
+from eegdae.reporting.sweep_data import SweepData
 
 from .checks import Page, check_png
 from .test_figures_sweep import curve, errors
