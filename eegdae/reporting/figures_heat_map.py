@@ -61,7 +61,7 @@ def heat_map(
         grid[rows.index(_known(entry[y])), columns.index(_known(entry[x]))] = entry["mean"]
     figure = new_figure(
         float(np.clip(2.6 + 0.62 * len(columns), 5.0, WIDTH)),
-        float(np.clip(1.6 + 0.42 * len(rows), 2.6, 8.0)),
+        float(np.clip(1.6 + 0.42 * len(rows), 3.2, 8.0)),
     )
     axes = panels(figure, 1, 1)[0, 0]
     image = axes.imshow(grid, cmap=MAGNITUDE, aspect="auto", origin="lower")

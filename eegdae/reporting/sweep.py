@@ -41,7 +41,9 @@ def sweep_page(data: SweepData) -> tuple[str, dict[str, bytes]]:
     missing = [name for name in _STATISTICS if len(data.table) and name not in data.table.columns]
     if missing:
         raise ValueError(f"sweep_page: the table has no column {', '.join(missing)}")
-    answer: list[Block] = [*([data.answer] if data.answer else []), *(Text(line) for line in data.cautions)]
+    answer: list[Block] = [data.answer] if data.answer else []
+    answer += [Text(line) for line in data.cautions]
+    answer += [data.baselines] if data.baselines else []
     sections = [
         Section("Answer", answer),
         Section("Noise level", _curves(data)),

@@ -27,7 +27,7 @@ class SweepData:
         ``validation``. NaN where there is none.
     best : int or None
         Row of the best.
-    answer : Table or None
+    answer, baselines : Table or None
     cautions, notes, left_out : sequence of str
         What must be said, what explains, and what does not count.
     curve : DataFrame
@@ -57,6 +57,7 @@ class SweepData:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     best: int | None = None
     answer: Table | None = None
+    baselines: Table | None = None
     cautions: Sequence[str] = ()
     notes: Sequence[str] = ()
     left_out: Sequence[str] = ()

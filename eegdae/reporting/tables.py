@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -54,7 +55,7 @@ def cell(value: object) -> str:
 
 
 def setting_cell(key: str, value: object) -> str:
-    """Write the value of a swept key; of a class, its name alone.
+    """Write the value of a swept key; of a class, its name; of a corruption, as ``corruption=`` takes it.
 
     Parameters
     ----------
@@ -66,7 +67,11 @@ def setting_cell(key: str, value: object) -> str:
     -------
     str
     """
-    return cell(value).rpartition(".")[2] if key.endswith("._target_") else cell(value)
+    if not key.endswith("._target_"):
+        return cell(value)
+    name = cell(value).rpartition(".")[2]
+    # a corruption's choice has the name of its class
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() if key.startswith("corruption.") else name
 
 
 def setting_key(key: str) -> str:

@@ -74,6 +74,30 @@ def setting_text(row: Mapping[Any, Any], keys: Sequence[str]) -> str:
     return " ".join(f"{setting_key(key)}={setting_cell(key, row[key])}" for key in keys)
 
 
+def mean_figures(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+    """Average what the runs of one setting say of every representation.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Of one setting, with figures.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        Representation -> metric -> mean over the runs that have it, the best first.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(name for run in runs for name in run.metrics):
+        of_runs = [run.metrics[name] for run in runs if isinstance(run.metrics.get(name), Mapping)]
+        for metric in METRICS:
+            parts = [of[metric] for of in of_runs if isinstance(of.get(metric), Mapping)]
+            means = [part["mean"] for part in parts if isinstance(part.get("mean"), int | float)]
+            if means:
+                found.setdefault(name, {})[metric] = float(np.mean(means))
+    return dict(sorted(found.items(), key=lambda item: -item[1].get(METRICS[0], -np.inf)))
+
+
 def answer_lines(
     tables: Mapping[str, pd.DataFrame],
     keys: Sequence[str],

@@ -14,7 +14,7 @@ from eegdae.evaluation.metrics import METRICS, MIN_GROUPS
 from eegdae.evaluation.sweep import LEVEL, setting_table
 from eegdae.evaluation.sweep_errors import error_ratio, error_table
 from eegdae.tasks.settings import read_alignment
-from eegdae.tasks.sweep_answer import Answer, answer_lines
+from eegdae.tasks.sweep_answer import Answer, answer_lines, mean_figures
 from eegdae.tasks.sweep_runs import Run
 from eegdae.tasks.sweep_search import SearchRecord
 from eegdae.tasks.sweep_tables import setting_values
@@ -35,6 +35,8 @@ class Findings:
     best : int or None
         Row of the best setting.
     answer : list of Answer
+    baselines : dict of str to dict of str to float
+        Of the best setting, or the only one: representation -> metric -> mean over its runs.
     importance : Importance or None
         Of three or more swept keys, or of a search.
     across : DataFrame
@@ -52,6 +54,7 @@ class Findings:
     errors: pd.DataFrame
     best: int | None
     answer: list[Answer]
+    baselines: dict[str, dict[str, float]]
     importance: Importance | None
     across: pd.DataFrame
     values: list[tuple[str, str, bool]]
@@ -83,6 +86,7 @@ def find(runs: Sequence[Run], keys: list[str], search: SearchRecord | None) -> F
     tables: dict[str, pd.DataFrame] = {}
     best: int | None = None
     answer: list[Answer] = []
+    baselines: dict[str, dict[str, float]] = {}
     if judged:
         some, their = [runs[k] for k in judged], [settings[k] for k in judged]
         numbers = _numbered(their)
@@ -91,6 +95,7 @@ def find(runs: Sequence[Run], keys: list[str], search: SearchRecord | None) -> F
         best, answer = answer_lines(
             tables, keys, some, numbers, validated=validated, cautions=cautions, notes=notes
         )
+        baselines = mean_figures([run for run, n in zip(some, numbers, strict=True) if n == (best or 0)])
         first = tables[METRICS[0]]
         if first["n_groups"].min() < MIN_GROUPS:
             cautions.append(
@@ -122,6 +127,7 @@ def find(runs: Sequence[Run], keys: list[str], search: SearchRecord | None) -> F
         errors=errors,
         best=best,
         answer=answer,
+        baselines=baselines,
         importance=importance,
         across=across if search or len(keys) > 2 else pd.DataFrame(),
         values=values,

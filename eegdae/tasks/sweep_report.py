@@ -17,7 +17,7 @@ from eegdae.reporting.tables import setting_key
 from eegdae.run import replace_file
 from eegdae.tasks.sweep_findings import Findings, find
 from eegdae.tasks.sweep_runs import Run, left_out_lines, read_runs
-from eegdae.tasks.sweep_screen import answer_table, screen_lines
+from eegdae.tasks.sweep_screen import answer_table, baselines_table, screen_lines
 from eegdae.tasks.sweep_search import SearchRecord, read_search
 from eegdae.tasks.sweep_tables import csv_bytes, parquet_bytes, runs_table, settings_csv
 
@@ -118,6 +118,7 @@ def _page(found: Findings, title: str, left_out: Sequence[str], search: SearchRe
         table=table,
         best=found.best,
         answer=answer_table(found),
+        baselines=baselines_table(found),
         cautions=found.cautions,
         notes=[*_notes(table, found), *found.notes],
         left_out=left_out,

@@ -11,13 +11,16 @@ import pandas as pd
 from eegdae.evaluation.metrics import METRICS
 from eegdae.evaluation.sweep import curve_key
 from eegdae.reporting.html import Table
-from eegdae.reporting.names import ERROR_NAMES, metric_name
+from eegdae.reporting.names import ERROR_NAMES, metric_name, representation_name
 from eegdae.reporting.sweep import p_text
 from eegdae.reporting.tables import cell, interval, setting_cell, setting_key
 from eegdae.tasks.sweep_answer import Answer
 from eegdae.tasks.sweep_findings import Findings
 
-MOST_ROWS = 10
+FEW = 10
+"""Settings that are all shown; of more there are `MOST_ROWS`."""
+
+MOST_ROWS = 8
 MOST_LEFT_OUT = 4
 
 
@@ -38,6 +41,34 @@ def answer_table(found: Findings) -> Table | None:
     header, rows = _answer_cells(found)
     return Table(
         header=header, rows=rows, caption="Best setting, and what it is worth on test rows (95 % intervals)"
+    )
+
+
+def baselines_table(found: Findings) -> Table | None:
+    """Make the table of all representations of the best setting: no figure stands without its baselines.
+
+    Parameters
+    ----------
+    found : Findings
+
+    Returns
+    -------
+    Table or None
+        None where nothing is labelled.
+    """
+    if not found.baselines:
+        return None
+    rows = [
+        [representation_name(name), *(interval({"mean": figures.get(metric)}) for metric in METRICS)]
+        for name, figures in found.baselines.items()
+    ]
+    names = [metric_name(metric, transductive=found.transductive) for metric in METRICS]
+    which = "the only setting" if found.best is None else "the best setting"
+    return Table(
+        header=["representation", *names],
+        rows=rows,
+        caption=f"Baselines of {which}, mean over its runs",
+        notes=["Their intervals are in the report of each run and in runs.csv."],
     )
 
 
@@ -63,6 +94,13 @@ def screen_lines(found: Findings, *, title: str, left_out: Sequence[str]) -> lis
         lines += _aligned(*_setting_cells(found))
     if len(found.errors):
         lines += _aligned(*_error_cells(found))
+    others = [
+        (name, figures[METRICS[0]]) for name, figures in found.baselines.items() if METRICS[0] in figures
+    ]
+    if others:
+        told = ", ".join(f"{representation_name(name)} {figure:.3f}" for name, figure in others)
+        of = "" if found.best is None else " at the best setting"
+        lines.append(f"Baselines{of} ({metric_name(METRICS[0])}): {told}")
     lines += found.cautions
     lines += left_out[:MOST_LEFT_OUT]
     if len(left_out) > MOST_LEFT_OUT:
@@ -99,7 +137,7 @@ def _setting_cells(found: Findings) -> tuple[list[str], list[list[str]]]:
     rank = "validation" if first["validation"].notna().all() else "mean"
     kept = list(range(len(first)))
     what = ""
-    if len(first) > MOST_ROWS:
+    if len(first) > FEW:
         lines = _lines(first, found.keys, axis) if axis else []
         if axis and len(lines) == 1:
             kept, what = _spread(first, axis, found.best), f"{MOST_ROWS} of {len(first)} levels"
@@ -172,7 +210,7 @@ def _error_cells(found: Findings) -> tuple[list[str], list[list[str]]]:
                 *figures,
             ]
         )
-    if len(rows) > MOST_ROWS:
+    if len(rows) > FEW:
         at = sorted(set(np.linspace(0, len(rows) - 1, MOST_ROWS).round().astype(int).tolist()))
         header, rows = [*header, f"{len(at)} of {len(rows)} rows"], [rows[k] for k in at]
     return header, rows

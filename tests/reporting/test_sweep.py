@@ -45,6 +45,7 @@ def test_sweep_page():
             curve=curve(),
             best=1,
             answer=Table(header=["", "figure"], rows=[["best", "0.750"]], caption="What to take"),
+            baselines=Table(header=["", "figure"], rows=[["PCA", "0.650"]], caption="Baselines"),
             cautions=["flattering"],
             notes=["Averaged."],
             left_out=["1 run failed."],
@@ -54,10 +55,11 @@ def test_sweep_page():
     page = Page(html)
     check_png(figures["noise_curve.png"])
     assert list(figures) == ["noise_curve.png"]
-    assert len(page.all("tr")) == 4 + 2
+    assert len(page.all("tr")) == 4 + 2 + 2
     for text in (
         "A <b>sweep</b>",
         "What to take",
+        "PCA",
         "0.750 [0.700, 0.800]",
         "+0.050 [+0.010, +0.090]",
         "<0.001",

@@ -73,6 +73,12 @@ def test_the_report_of_a_real_sweep(levels, capsys):
     runs = pd.read_csv(levels / "runs.csv")
     assert runs["folder"].tolist() == [0, 1, 2]
     assert runs["validation.roc_auc"].tolist() == pytest.approx([0.7, 0.5, 0.45])
+    # the baselines of the best setting, which is run 0 alone
+    best = json.loads((levels / "0" / "metrics.json").read_text())
+    line = next(line for line in said.splitlines() if line.startswith("Baselines at the best setting"))
+    for name, plain in (("raw", "scaled features"), ("pca", "PCA"), ("chance", "chance")):
+        assert f"{plain} {best[name][METRIC]['mean']:.3f}" in line
+    assert "untrained encoder" in (levels / "sweep.html").read_text()
     metrics = json.loads((levels / "2" / "metrics.json").read_text())
     for name, of in metrics.items():
         for metric, parts in of.items():
