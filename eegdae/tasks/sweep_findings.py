@@ -89,8 +89,8 @@ def find(runs: Sequence[Run], keys: list[str], search: SearchRecord | None) -> F
     baselines: dict[str, dict[str, float]] = {}
     if judged:
         some, their = [runs[k] for k in judged], [settings[k] for k in judged]
-        numbers = _numbered(their)
         tables = {m: setting_table(_figures(some, their, keys, m), keys) for m in METRICS}
+        numbers = _rows_of(their, tables[METRICS[0]], keys)
         validated = _add_validation(tables, some, numbers)
         best, answer = answer_lines(
             tables, keys, some, numbers, validated=validated, cautions=cautions, notes=notes
@@ -161,10 +161,14 @@ def _note(run: Run) -> str:
         return ""
 
 
-def _numbered(settings: Sequence[Mapping[str, Hashable]]) -> list[int]:
-    """Number the settings in their order, one number a run."""
-    known: dict[tuple[Hashable, ...], int] = {}
-    return [known.setdefault(tuple(setting.values()), len(known)) for setting in settings]
+def _rows_of(
+    settings: Sequence[Mapping[str, Hashable]], table: pd.DataFrame, keys: Sequence[str]
+) -> list[int]:
+    """Find the row of the table that each run's setting has."""
+    entries = table[[*keys]].astype(object)
+    rows = entries.where(entries.notna(), None).itertuples(index=False, name=None)
+    known = {row: number for number, row in enumerate(rows)}
+    return [known[tuple(setting.values())] for setting in settings]
 
 
 def _figures(

@@ -30,6 +30,7 @@ def setting_values(runs: Sequence[Run], keys: Sequence[str]) -> list[dict[str, H
     columns: dict[str, list[Any]] = {}
     for key in keys:
         column = [run.config.get(key) for run in runs]
+        column = [None if value != value else value for value in column]
         types = {type(value) for value in column} - {type(None)}
         if types == {int, float}:
             column = [None if value is None else float(str(value)) for value in column]

@@ -157,6 +157,25 @@ def test_a_choice_of_a_group_is_one_column(tmp_path):
     assert not (tmp_path / "noise_curve.png").exists()
 
 
+def test_settings_of_which_some_lack_a_key_keep_their_figures(tmp_path):
+    """What is missing must not move rows: validation belongs to the setting that it came from."""
+    nodes = [
+        {"lr": None, "x": 1},
+        {"lr": 0.1, "x": True},
+        {"x": "a"},
+        {"lr": 0.1, "x": 1},
+        {"lr": None, "x": 1},
+    ]
+    for number, node in enumerate(nodes):
+        values = np.full(6, 0.1 * number)
+        write_run(tmp_path / str(number), values, validation=0.1 * number, seed=number, optimizer=node)
+    assert main(["sweep-report", str(tmp_path)]) == 0
+    table = table_of(tmp_path)
+    assert len(table) == 4
+    np.testing.assert_allclose(table["validation"], table["mean"])
+    assert table["n_runs"].max() == 2
+
+
 def test_groups_are_averaged_over_seeds_before_anything_else(tmp_path):
     """A seed that lost groups does not weigh its other groups down."""
     write_run(tmp_path / "0", np.array([0.2, 0.4, 0.6, 0.8, 1.0, 0.0]), seed=0)
@@ -488,7 +507,7 @@ def test_a_thousand_runs_take_seconds(tmp_path, capsys):
             corruption=corruption(number // 5 % 20 / 10),
             optimizer={"lr": 10.0 ** -(number // 100)},
         )
-    started = time.monotonic()
+    started = time.process_time()
     assert main(["sweep-report", str(tmp_path)]) == 0
-    assert time.monotonic() - started < 40  # 6 s of one core that nothing else uses
+    assert time.process_time() - started < 20
     assert "Sweep: 1000 runs, 200 settings" in capsys.readouterr().out

@@ -44,6 +44,10 @@ def test_values_of_a_key_are_of_one_type():
     assert [setting["d"] for setting in found] == [True, False, True]
 
 
+def test_no_number_is_no_value():
+    assert setting_values([run("0", a=float("nan")), run("1", a=1.0)], ["a"]) == [{"a": None}, {"a": 1.0}]
+
+
 def test_a_row_a_run_with_every_figure():
     table = runs_table([run("0", lr=1), run("1", lr=0.5, problem="damaged: x"), Run(Path("2"), "2")], ["lr"])
     assert table.columns.tolist() == [
