@@ -114,7 +114,7 @@ def _dispatch(args: list[str]) -> int:
 
         if len(rest) != 1 or rest[0].startswith("-"):
             if rest in (["-h"], ["--help"]):
-                print("usage: eegdae sweep-report DIR    DIR: the folder of a finished multirun")
+                print("usage: eegdae sweep-report DIR    DIR: the folder of a multirun or of a search")
                 return 0
             raise EegdaeError("sweep-report: give the folder of one sweep: eegdae sweep-report DIR")
         return sweep_report(Path(rest[0]))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
+import yaml
 from reporting.browser import check_page
 from reporting.conftest import report_data, watch  # noqa: F401
+from shell import run_json
 
 from eegdae.cli import main
 from eegdae.reporting import run_report
+from eegdae.run import read_config
 
 pytestmark = pytest.mark.browser
 
@@ -36,3 +42,19 @@ def test_page_of_a_check_opens_without_complaint(tmp_path):
     page = tmp_path / "check.html"
     assert main(["data", "check", "watch", f"out={page}"]) == 0
     assert check_page(page) == []
+
+
+def test_page_of_a_sweep_opens_without_complaint(finished_run, tmp_path):
+    """Copies of one run at several levels and learning rates, which is all that a page needs."""
+    for number in range(9):
+        folder = tmp_path / str(number)
+        shutil.copytree(finished_run, folder)
+        config = read_config(folder)
+        config["corruption"]["level"] = float(number // 3)
+        config["optimizer"]["lr"] = 10.0 ** -(number % 3)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        state = run_json(folder) | {"config_hash": str(number)}
+        (folder / "run.json").write_text(json.dumps(state))
+    assert main(["sweep-report", str(tmp_path)]) == 0
+    assert {"noise_curve.png", "heat_map.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert check_page(tmp_path / "sweep.html") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -105,10 +106,15 @@ def interval(values: NDArray[np.float64], *, seed: int = 0) -> dict[str, float |
     mean = float(values.mean()) if len(values) else None
     if len(values) < MIN_GROUPS:
         return {"mean": mean, "low": None, "high": None}
-    rng = np.random.default_rng(seed)
-    means = values[rng.integers(0, len(values), (N_BOOTSTRAP, len(values)))].mean(1)
+    means = values[_resamples(len(values), seed)].mean(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return {"mean": mean, "low": float(low), "high": float(high)}
+
+
+@functools.lru_cache(maxsize=2)
+def _resamples(n: int, seed: int) -> NDArray[np.int64]:
+    """Draw which groups are in which resample: the same for all figures, and slower than their use."""
+    return np.random.default_rng(seed).integers(0, n, (N_BOOTSTRAP, n))
 
 
 def summarize(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -1,4 +1,4 @@
-"""Figures of the verdict: confusion, representations compared, and a metric over noise levels."""
+"""Figures of the verdict: confusion, and representations compared."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eegdae.reporting.names import metric_name, representation_name
 from eegdae.reporting.report_data import Metrics
-from eegdae.reporting.style import COLOURS, GREY, MARKERS, frame, new_figure, panels, shorten, styled
+from eegdae.reporting.style import COLOURS, GREY, frame, new_figure, panels, shorten, styled
 
-_UNITS = {"balanced_accuracy": "share, 0 to 1", "roc_auc": "area, 0 to 1"}
+METRIC_UNITS = {"balanced_accuracy": "share, 0 to 1", "roc_auc": "area, 0 to 1"}
+"""Metric -> unit and range, as an axis says it."""
 
 
 @styled
@@ -115,58 +115,7 @@ def metric_bars(metrics: Metrics, *, metric: str, transductive: str = "") -> Fig
     axes.grid(axis="x", color="#e3e3e3", linewidth=0.7)
     axes.set_axisbelow(True)
     name = metric_name(metric, transductive=transductive)
-    axes.set_xlabel(f"{metric_name(metric)} ({_UNITS.get(metric, 'a.u.')})")
+    axes.set_xlabel(f"{metric_name(metric)} ({METRIC_UNITS.get(metric, 'a.u.')})")
     axes.set_ylabel("representation")
     figure.suptitle(f"{name[0].upper()}{name[1:]}: mean and 95 % interval")
-    return figure
-
-
-@styled
-def noise_curve(table: pd.DataFrame, *, metric: str, transductive: str = "") -> Figure:
-    """Draw a metric over the level of the corruption, beside what level 0 gives.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``corruption`` ``representation`` (str) ``level`` ``mean`` ``low`` ``high`` (float; low
-        and high may be NaN).
-    metric : str
-    transductive : str
-        What the figures owe to unlabelled test windows, said beside them; empty = none were used.
-
-    Returns
-    -------
-    Figure
-        One line a corruption and representation, its interval as a band; dotted: the value at level 0.
-
-    Raises
-    ------
-    ValueError
-        If the table has no row.
-    """
-    if table.empty:
-        raise ValueError("noise_curve: the table has no rows")
-    figure = new_figure(7.6, 4.2)
-    axes = panels(figure, 1, 1)[0, 0]
-    several_kinds = table["corruption"].nunique() > 1
-    several_codes = table["representation"].nunique() > 1
-    for i, ((kind, key), rows) in enumerate(table.groupby(["corruption", "representation"], sort=False)):
-        line = rows.sort_values("level")
-        colour = COLOURS[i % len(COLOURS)]
-        level, mean = line["level"].to_numpy(float), line["mean"].to_numpy(float)
-        low, high = line["low"].to_numpy(float), line["high"].to_numpy(float)
-        parts = [str(kind)] * several_kinds + [representation_name(str(key))] * several_codes
-        label = ", ".join(parts) or f"{representation_name(str(key))}, {kind}"
-        axes.fill_between(level, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(level, mean, color=colour, marker=MARKERS[i % len(MARKERS)], label=shorten(label, limit=40))
-        if (level == 0).any():
-            axes.axhline(float(mean[level == 0][0]), color=colour, linestyle=":", linewidth=1.1)
-    axes.plot([], [], color=GREY, linestyle=":", label="value at level 0")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-    axes.grid(axis="y", color="#e3e3e3", linewidth=0.7)
-    axes.set_axisbelow(True)
-    name = metric_name(metric, transductive=transductive)
-    axes.set_xlabel("level of the corruption (0 = none)")
-    axes.set_ylabel(f"{metric_name(metric)} ({_UNITS.get(metric, 'a.u.')})")
-    figure.suptitle(f"{name[0].upper()}{name[1:]} over the noise level")
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -51,6 +52,41 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return DASH if value != value else f"{value:.4g}".replace("-", MINUS)
     return DASH if value is None else str(value)
+
+
+def setting_cell(key: str, value: object) -> str:
+    """Write the value of a swept key; of a class, its name; of a corruption, as ``corruption=`` takes it.
+
+    Parameters
+    ----------
+    key : str
+        Dotted.
+    value : object
+
+    Returns
+    -------
+    str
+    """
+    if not key.endswith("._target_"):
+        return cell(value)
+    name = cell(value).rpartition(".")[2]
+    # a corruption's choice has the name of its class
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() if key.startswith("corruption.") else name
+
+
+def setting_key(key: str) -> str:
+    """Write a swept key; that of a class by its group.
+
+    Parameters
+    ----------
+    key : str
+        Dotted.
+
+    Returns
+    -------
+    str
+    """
+    return key.removesuffix("._target_")
 
 
 def frame_table(frame: pd.DataFrame, *, caption: str, notes: Sequence[str] = ()) -> Table:

@@ -1,20 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from eegdae.reporting.figures_scores import confusion, metric_bars, noise_curve
+from eegdae.reporting.figures_scores import confusion, metric_bars
 
 from .checks import check_figure, texts
-
-
-def curve(**columns):
-    level = [0.0, 0.5, 1.0]
-    table = pd.DataFrame(
-        {"level": level, "mean": [0.7, 0.73, 0.75], "low": [0.65, 0.7, 0.7], "high": [0.75, 0.8, 0.8]}
-    )
-    return table.assign(**{"corruption": "gaussian", "representation": "codes", **columns})
 
 
 @pytest.mark.parametrize("n_classes", [2, 7, 12, 20])
@@ -61,40 +52,3 @@ def test_metric_bars_name_what_they_do_not_know_and_say_transductive(report_data
 def test_metric_bars_refuse_a_metric_that_nothing_has(report_data):
     with pytest.raises(ValueError, match="'f1'"):
         metric_bars(report_data.metrics, metric="f1")
-
-
-def test_noise_curve_a_line_a_kind_and_level_zero_behind_each():
-    table = pd.concat(
-        [curve(), curve(corruption="masking").assign(mean=0.6), curve(representation="finetuned")]
-    )
-    figure = noise_curve(table, metric="roc_auc", transductive="transductive")
-    check_figure(figure)
-    axes = figure.axes[0]
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == [
-        "gaussian, denoising codes",
-        "gaussian, fine-tuned encoder",
-        "masking, denoising codes",
-        "value at level 0",
-    ] or sorted(labels[:3]) == [
-        "gaussian, denoising codes",
-        "gaussian, fine-tuned encoder",
-        "masking, denoising codes",
-    ]
-    references = [
-        line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":" and len(line.get_xdata())
-    ]
-    assert sorted(references) == [0.6, 0.7, 0.7]
-    assert "transductive" in texts(figure)
-
-
-def test_noise_curve_without_intervals_or_level_zero():
-    table = curve().iloc[1:].assign(low=np.nan, high=np.nan)
-    figure = noise_curve(table, metric="balanced_accuracy")
-    check_figure(figure)
-    assert "gaussian" in texts(figure)
-
-
-def test_noise_curve_refuses_an_empty_table():
-    with pytest.raises(ValueError, match="no rows"):
-        noise_curve(curve().head(0), metric="roc_auc")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from eegdae.reporting.style import DASH, MINUS
-from eegdae.reporting.tables import cell, frame_table, interval
+from eegdae.reporting.tables import cell, frame_table, interval, setting_cell, setting_key
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,12 @@ def test_frame_table_keeps_every_cell():
     table = frame_table(pd.DataFrame({"n_test": [1, 2], "groups": [["01", "02"], []]}), caption="Folds")
     assert table.header == ["n test", "groups"]
     assert table.rows == [["1", "01, 02"], ["2", DASH]]
+
+
+def test_settings_of_a_class_are_told_by_its_name():
+    assert setting_key("corruption._target_") == "corruption"
+    assert setting_key("corruption.level") == "corruption.level"
+    assert setting_cell("corruption._target_", "eegdae.corruption.SaltAndPepper") == "salt_and_pepper"
+    assert setting_cell("optimizer._target_", "torch.optim.AdamW") == "AdamW"
+    assert setting_cell("corruption.level", 0.5) == "0.5"
+    assert setting_cell("optimizer._target_", None) == DASH
