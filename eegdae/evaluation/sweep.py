@@ -11,7 +11,7 @@ import pandas as pd
 from eegdae.evaluation.metrics import interval, paired_difference
 
 LEVEL = "corruption.level"
-_NO_SETTING = ("seed", "resume", "debug", "report", "paths", "prepare", "hydra", "logger")
+_NO_SETTING = ("seed", "resume", "debug", "report", "paths", "prepare", "hydra", "logger", "sweep")
 
 
 def flat_config(config: Mapping[str, Any]) -> dict[str, Hashable]:
