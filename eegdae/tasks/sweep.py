@@ -81,11 +81,14 @@ class Sweep:
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         before: dict[str, Any] = {}
         if self.plan.resume and (self.folder / SWEEP).exists():
-            before = read_json(self.folder / SWEEP)
+            try:
+                before = read_json(self.folder / SWEEP)
+            except EegdaeError as error:
+                log.warning(f"warning: {error}; written anew")
             kept, given = (
                 _without_resume(overrides) for overrides in (before.get("overrides"), self.plan.given)
             )
-            if kept != given:
+            if before and kept != given:
                 log.warning(
                     f"warning: the sweep in {self.folder} was started with other overrides "
                     f"({' '.join(kept)}); jobs whose settings are others now will fail"
@@ -208,7 +211,7 @@ def _report(folder: Path, jobs: list[Job]) -> None:
         print(f"eegdae: no sweep report: unforeseen {type(error).__name__}: {said}", file=sys.stderr)
     if best := best_run(jobs):
         # report=best: the one place where the best run gets its page
-        log.info(f"best run in validation: {best}")
+        print(f"best run in validation: {best}")
 
 
 def _without_resume(overrides: Any) -> list[str]:

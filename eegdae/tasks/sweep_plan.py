@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,12 @@ def plan_sweep(command: str, args: Arguments, folder: Path) -> SweepPlan:
     n_jobs = prod(len(each.texts) for each in every.values())
     if impossible:
         raise EegdaeError(_told(impossible, n_jobs))
+    subdir = OmegaConf.to_yaml(primary.hydra.sweep).partition("subdir:")[2].strip()
+    if n_jobs > 1 and "${" not in subdir:
+        raise EegdaeError(
+            f"hydra.sweep.subdir={subdir!r}: the same folder for all jobs; leave it out, or "
+            "make it of ${hydra.job.num}"
+        )
     sweep: Any = primary.get("sweep") or {}
     return SweepPlan(
         command=command,
@@ -282,15 +288,8 @@ def _told(impossible: Mapping[int, tuple[tuple[str, ...], str]], n_jobs: int) ->
 
 def _numbers(numbers: Sequence[int]) -> str:
     """Lay numbers of jobs out: ``jobs 0 to 3, 7``."""
-    runs = [f"{a}" if a == b else f"{a} to {b}" if b > a + 1 else f"{a}, {b}" for a, b in _stretches(numbers)]
-    return f"{'job' if len(numbers) == 1 else 'jobs'} {', '.join(runs)}"
-
-
-def _stretches(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    first = last = numbers[0]
-    for number in numbers[1:]:
-        if number != last + 1:
-            yield first, last
-            first = number
-        last = number
-    yield first, last
+    parts = []
+    for _, stretch in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        found = [number for _, number in stretch]
+        parts.append(f"{found[0]} to {found[-1]}" if len(found) > 2 else ", ".join(map(str, found)))
+    return f"{'job' if len(numbers) == 1 else 'jobs'} {', '.join(parts)}"

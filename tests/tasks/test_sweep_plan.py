@@ -43,7 +43,7 @@ def refused(texts):
     "overrides",
     [
         ("corruption=gaussian,masking", "corruption.level=0,1.5", "seed=0,x"),
-        ("features=[power],[plv]", "data.bands={low: [1, 5]},5", "windows.size=1,x"),
+        ("features=[raw],[power]", "model.raw_view_hidden=[8,4],[8,0]", "windows.size=1,x"),
         ("model.hidden=[8,4],[8,0],5", "+pretrain.more=1,2"),
         ("pretrain.early_stopping=null,{patience: 2},{patience: x}", "seed=range(0,2)"),
         ("corruption.schedule=constant,linear,bogus", "corruption.end_level=null,0.1"),
