@@ -122,7 +122,7 @@ class LiveLine:
         """Make way for what something else prints."""
         self._erase()
         if text:
-            self._at_line_start = text.endswith("\n")
+            self._at_line_start = text.endswith(("\n", "\r"))
             self._last_output = time.monotonic()
 
     def _erase(self) -> None:

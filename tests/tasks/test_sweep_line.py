@@ -80,7 +80,7 @@ def test_in_place_on_a_terminal_and_away_for_what_jobs_print(monkeypatch, tmp_pa
         sys.stderr.write("\rlayer 1: 20%|##  |")
         sys.stderr.flush()
         assert terminal() == "\rlayer 1: 20%|##  |"
-        sys.stderr.write("\r                  \n")
+        sys.stderr.write("\r                  \r")  # it went away
         assert shown in terminal()
         line.stop()
         assert terminal(0.1).endswith(away)

@@ -46,6 +46,8 @@ def refused(texts):
         ("features=[raw],[power]", "model.raw_view_hidden=[8,4],[8,0]", "windows.size=1,x"),
         ("model.hidden=[8,4],[8,0],5", "+pretrain.more=1,2"),
         ("pretrain.early_stopping=null,{patience: 2},{patience: x}", "seed=range(0,2)"),
+        ("features=[power]", "features.power={hidden: [8,0]},{hidden: [8,4]}"),
+        ("trainer.threads=1", "corruption.level=0,${trainer.threads},x"),
         ("corruption.schedule=constant,linear,bogus", "corruption.end_level=null,0.1"),
     ],
 )
