@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -143,7 +143,7 @@ class Sweep:
         if self.plan.command == "train":
             print(self._progress.text(at_the_end=True), file=sys.stderr)
             if done:
-                _report(self.folder, jobs)
+                self._report(jobs)
         lines = [_failure(job) for job in failed]
         missing = self.plan.n_jobs - len(failed) - len(done)
         if self.plan.command == "train" and missing > 0:
@@ -158,6 +158,20 @@ class Sweep:
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         return 2 if lines else 0
+
+    def _report(self, jobs: Sequence[Job]) -> None:
+        """Compare the settings, as ``eegdae sweep-report`` does, and give the best run its page."""
+        from eegdae.tasks.sweep_report import sweep_report
+
+        _whatever_comes(lambda: sweep_report(self.folder), "no sweep report")
+        best = best_run(jobs)
+        if best is None:
+            return
+        print(f"best run in validation: {best}")
+        if self.plan.report == "best" and not (best / "report.html").exists():
+            from eegdae.tasks.report_file import write_report
+
+            _whatever_comes(lambda: write_report(best), f"no report of {best}")
 
 
 def resumes(config: Mapping[str, Any]) -> bool:
@@ -178,13 +192,15 @@ def begin_job(folder: Path, config: dict[str, Any]) -> bool:
     Returns
     -------
     bool
-        Whether a sweep that goes on has this very run, done.
+        Whether a sweep that goes on has this very run, done, and with the report that is asked for.
     """
     (folder / FAILED).unlink(missing_ok=True)
     if not resumes(config):
         return False
     config["resume"] = True
     if not (folder / "run.json").exists():
+        return False
+    if config.get("report") == "all" and not (folder / "report.html").exists():
         return False
     there = read_json(folder / "run.json")
     same = there.get("format") == FORMAT and there.get("config_hash") == config_hash(config)
@@ -198,20 +214,15 @@ def _failure(job: Job) -> str:
     return f"{name} ({overrides}): {job.error}" if overrides else f"{name}: {job.error}"
 
 
-def _report(folder: Path, jobs: list[Job]) -> None:
-    """Compare the settings, as ``eegdae sweep-report`` does; the runs stand whatever comes of it."""
-    from eegdae.tasks.sweep_report import sweep_report
-
+def _whatever_comes(work: Callable[[], object], else_say: str) -> None:
+    """Do what comes after the runs; they stand if it fails."""
     try:
-        sweep_report(folder)
+        work()
     except EegdaeError as error:
-        print(f"eegdae: no sweep report: {error}", file=sys.stderr)
+        print(f"eegdae: {else_say}: {error}", file=sys.stderr)
     except Exception as error:
         said = " ".join(str(error).split())[:200]
-        print(f"eegdae: no sweep report: unforeseen {type(error).__name__}: {said}", file=sys.stderr)
-    if best := best_run(jobs):
-        # report=best: the one place where the best run gets its page
-        print(f"best run in validation: {best}")
+        print(f"eegdae: {else_say}: unforeseen {type(error).__name__}: {said}", file=sys.stderr)
 
 
 def _without_resume(overrides: Any) -> list[str]:

@@ -47,6 +47,8 @@ class SweepPlan:
         How many there are.
     launcher : str
         Hydra's, that will run them: the name of its class.
+    report : str
+        Which runs get a report: ``best`` gets it when all have ended.
     """
 
     command: str
@@ -57,6 +59,7 @@ class SweepPlan:
     keys: tuple[str, ...]
     n_jobs: int
     launcher: str = ""
+    report: str = "none"
 
     @property
     def override(self) -> str:
@@ -132,6 +135,7 @@ def plan_sweep(command: str, args: Arguments, folder: Path) -> SweepPlan:
         keys=tuple(each.key for each in every.values() if len(each.texts) > 1),
         n_jobs=n_jobs,
         launcher=str(primary.hydra.launcher.get("_target_", "")).rpartition(".")[2],
+        report=str(primary.get("report", "none")),
     )
 
 
