@@ -38,7 +38,7 @@ def tiny(tmp_path_factory):
 def swept(tiny, tmp_path_factory):
     """A sweep of two that are done and one that failed: arguments, folder, exit status, what stderr said."""
     folder = tmp_path_factory.mktemp("swept") / "sweep"
-    args = [*tiny, "split.n_folds=2,99,3", f"hydra.sweep.dir={folder}"]
+    args = [*tiny, "split.n_folds=2,99,4", f"hydra.sweep.dir={folder}"]
     process = Forked(args)
     status, _, err = finish(process)
     return args, folder, status, err
@@ -83,9 +83,18 @@ def test_a_failed_job_stops_no_other_and_is_listed_with_its_reason(swept):
     assert (folder / "sweep.csv").exists()
     told = json.loads((folder / "sweep.json").read_text())
     assert (told["command"], told["n_jobs"], told["n_done"]) == ("train", 3, 2)
-    assert "split.n_folds=2,99,3" in told["overrides"]
+    assert "split.n_folds=2,99,4" in told["overrides"]
     assert told["failed"] == [said[1].removeprefix("eegdae: failed: ")]
     assert told["started"] <= told["ended"]
+
+
+def test_the_best_run_in_validation_gets_the_report(swept):
+    """Two people to train on cannot be split once more: only the run of four folds has a figure."""
+    _, folder, *_ = swept
+    figures = [json.loads((folder / name / "validation.json").read_text()) for name in "02"]
+    assert figures[0]["balanced_accuracy"] is None
+    assert figures[1]["balanced_accuracy"] > 0
+    assert [name for name in "012" if (folder / name / "report.html").exists()] == ["2"]
 
 
 def test_a_folder_that_holds_jobs_is_refused(capsys, swept):
@@ -124,7 +133,7 @@ def test_done_jobs_are_skipped_and_failed_ones_tried_again(capsys, copied):
 def test_what_a_kill_leaves_is_gone_on_with(capsys, copied, swept):
     """At its worst: no run.json, half of .hydra, an empty file, a run that says it is running."""
     args, folder = copied
-    args = [("split.n_folds=2,3" if arg.startswith("split.n_folds=2,") else arg) for arg in args]
+    args = [("split.n_folds=2,4" if arg.startswith("split.n_folds=2,") else arg) for arg in args]
     shutil.rmtree(folder / "1")
     (folder / "2").rename(folder / "1")
     for name in ("run.json", "metrics.json", ".hydra/overrides.yaml", ".hydra/hydra.yaml"):
