@@ -282,27 +282,29 @@ def test_shown_configurations_start_nothing(capsys, tiny, tmp_path):
 def killed_and_gone_on_with(args, folder, *, n_jobs, kills, job_seconds, seed=0):
     """Start a sweep again and again, killed at random moments; check that no job is run twice.
 
-    A moment is a number of jobs done, and a part of the time of a job: so each start comes further.
+    A moment is a number of jobs done, and a part of the time of a job: so each start comes further. Returns
+    how many of the kills met a sweep that was running.
     """
     args = [*args, f"hydra.sweep.dir={folder}", "sweep.resume=true"]
-    draw, done = random.Random(seed), {}
+    draw, done, met = random.Random(seed), {}, 0
     for target in sorted(draw.choices(range(n_jobs - 1), k=kills)):
         process = Forked(args)
         until = time.monotonic() + 600
         while len(started(folder)) < target and process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(draw.uniform(0, job_seconds))
-        assert process.poll() is None
-        os.kill(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            met += 1
         process.communicate(timeout=60)
         now = started(folder)
-        assert len(now) < n_jobs
         assert now.items() >= done.items()
         done = now
     status, _, err = finish(Forked(args), timeout=900)
     assert status == 0, err
     assert started(folder).items() >= done.items()
     assert len(started(folder)) == n_jobs
+    return met
 
 
 @pytest.mark.slow
@@ -313,7 +315,8 @@ def test_sixty_jobs_killed_ten_times(tiny, tmp_path, launcher):
     status, _, err = finish(Forked([*args, f"hydra.sweep.dir={tmp_path}/whole"]), timeout=900)
     seconds = time.monotonic() - start
     assert status == 0, err
-    killed_and_gone_on_with(args, tmp_path / "killed", n_jobs=60, kills=10, job_seconds=seconds / 60)
+    met = killed_and_gone_on_with(args, tmp_path / "killed", n_jobs=60, kills=10, job_seconds=seconds / 60)
+    assert met >= 8
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
     assert left_overs(tmp_path / "killed") == []
     assert (tmp_path / "killed/sweep.csv").read_bytes() == (tmp_path / "whole/sweep.csv").read_bytes()
