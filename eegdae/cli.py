@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"eegdae: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        again = "go on with resume=true and the same folder"
+    except KeyboardInterrupt as interrupt:
+        again = str(interrupt) or "go on with resume=true and the same folder"
         if args[:1] == ["data"]:
             again = "the same command goes on"
         print(f"eegdae: interrupted; {again}", file=sys.stderr)

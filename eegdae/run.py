@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -28,11 +27,12 @@ from numpy.typing import NDArray
 import eegdae
 from eegdae.coder import CodeModel
 from eegdae.errors import EegdaeError
+from eegdae.folder_lock import lock_folder
 
 FORMAT = 2
 """Version of the layout and of checkpoints; raised when either changes."""
 
-NOT_HASHED = ("resume", "debug", "report", "paths", "prepare", "hydra", "logger")
+NOT_HASHED = ("resume", "debug", "report", "paths", "prepare", "hydra", "logger", "sweep")
 _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mne", "numpy", "scipy", "scikit-learn", "pandas")
 
 
@@ -59,18 +59,7 @@ class RunFolder:
         self.config = config
         self.hash = config_hash(config)
         self._started = time.monotonic()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "a+")  # noqa: SIM115  (held until the run ends)
-        except OSError as error:
-            raise EegdaeError(f"hydra.run.dir={self.path}: cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise EegdaeError(
-                f"hydra.run.dir={self.path}: another process is running in this folder; wait for it"
-            ) from error
+        self._lock = lock_folder(self.path, "hydra.run.dir", busy="another process is running in this folder")
         try:
             self._take_over(resume)
         except BaseException:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import warnings
 
 import pytest
-from shell import SMALL, command, error_line, finish, my_recordings, run_json
+from shell import command, error_line, finish
 
 import eegdae
 from eegdae.cli import COMMANDS, main
@@ -108,28 +107,6 @@ def test_a_file_of_ones_own_is_read(capsys, tmp_path):
 def test_composed_configuration_is_shown(capsys):
     assert main(["train", "--cfg", "job", "corruption.level=0.7"]) == 0
     assert "level: 0.7" in capsys.readouterr().out
-
-
-def test_a_sweep_in_which_one_job_fails(capsys, tmp_path):
-    """A level twice, and one that cannot be: its jobs fail alone."""
-    args = ["train", *my_recordings(tmp_path), *SMALL, f"hydra.sweep.dir={tmp_path}/sweep"]
-    status = main([*args, "-m", "corruption.level=-1,1", "seed=range(0,2)"])
-    told = capsys.readouterr()
-    assert status == 2
-    lines = told.err.strip().splitlines()
-    assert len(lines) == 2, told.err
-    assert lines[0].startswith("eegdae: failed: job 0 (")
-    assert (
-        "corruption.level=-1 seed=0): corruption.level=-1.0: the level of Gaussian must be a number, 0"
-        in lines[0]
-    )
-    done = {}
-    for folder in (tmp_path / "sweep").iterdir():
-        if (folder / "run.json").exists():
-            assert run_json(folder)["status"] == "done"
-            metrics = json.loads((folder / "metrics.json").read_text())
-            done[folder.name] = metrics["codes"]["roc_auc"]["mean"]
-    assert sorted(done) == ["2", "3"]
 
 
 def test_debug_shows_where_it_went_wrong(tmp_path):

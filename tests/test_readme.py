@@ -16,6 +16,7 @@ from eegdae.tasks.launch import _data_path, conf_dir, register_resolvers
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.settings import read_settings
+from eegdae.tasks.sweep_plan import plan_sweep
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -50,9 +51,11 @@ def test_training_commands_compose_and_are_accepted(command):
     words = shlex.split(command, comments=True)[2:]
     register_resolvers()
     args = [word for arg in words for word in _data_path(arg)]
-    overrides = [arg for arg in check_args("train", args, conf_dir()) if "=" in arg]
-    if "-m" not in args:
-        config = compose_command("train", overrides, conf_dir())
+    checked = check_args("train", args, conf_dir())
+    if checked.is_sweep:
+        assert plan_sweep("train", checked, conf_dir()).n_jobs > 1
+    else:
+        config = compose_command("train", checked.texts, conf_dir())
         with read_write(config), open_dict(config):
             del config["hydra"]
         read_settings(plain_config(config))

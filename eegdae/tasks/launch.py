@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.run import read_json
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
+from eegdae.tasks.sweep import Sweep, begin_job
+from eegdae.tasks.sweep_jobs import leave_failure
+from eegdae.tasks.sweep_plan import plan_sweep
 from eegdae.tasks.targets import check_targets
 
 log = logging.getLogger("eegdae")
@@ -98,7 +102,7 @@ def launch(command: str, args: Sequence[str]) -> int:
         print(help_text(command, folder))
         return 0
     given, args = args, [word for arg in args for word in _data_path(arg, args)]
-    outcome = _Outcome()
+    outcome, sweep = _Outcome(), None
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     job = hydra_main(version_base="1.3", config_path=str(folder), config_name=command)(
@@ -108,35 +112,41 @@ def launch(command: str, args: Sequence[str]) -> int:
     # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it
     raises, logging.raiseExceptions = logging.raiseExceptions, False
     try:
-        sys.argv = [f"eegdae {command}", *check_args(command, args, folder)]
+        checked = check_args(command, args, folder)
+        # Hydra's parser takes overrides on one side of the flags only, and --info would swallow the next word
+        sys.argv = [f"eegdae {command}", *checked.texts, *checked.flags]
+        plan = plan_sweep(command, checked, folder) if checked.is_sweep else None
+        if plan and not checked.is_shown:
+            sys.argv.insert(1 + len(checked.texts), plan.override)
+            with Sweep(plan) as sweep:
+                job()
+                return sweep.finish()
         job()
     except (HydraException, OmegaConfBaseException) as error:
         raise EegdaeError(hydra_message(error, command)) from error
     except OSError as error:
-        where = error.filename or "the folder of the run"
-        raise EegdaeError(f"hydra.run.dir: {where}: cannot be written: {error.strerror}") from error
+        key, where = f"hydra.{'sweep' if sweep else 'run'}.dir", error.filename or "the folder of the run"
+        raise EegdaeError(f"{key}: {where}: cannot be written: {error.strerror}") from error
     except (ValueError, RuntimeError, ImportError) as error:
         if outcome.started or isinstance(error, EegdaeError):
             raise
-        # before the job begins only what Hydra was told can be at fault
-        raise EegdaeError(f"{' '.join(args)}: {' '.join(str(error).split())}") from error
+        # before the job begins, in this process, only what Hydra was told can be at fault
+        again = f"; {sweep.how_to_go_on}" if sweep and sweep.jobs.look() else ""
+        raise EegdaeError(f"{' '.join(args)}: {' '.join(str(error).split())}{again}") from error
     finally:
         sys.argv = before
         logging.raiseExceptions = raises
     if outcome.error is not None:
         raise outcome.error
-    for line in outcome.failed:
-        print(f"eegdae: failed: {line}", file=sys.stderr)
-    return 2 if outcome.failed else 0
+    return 0
 
 
 @dataclass
 class _Outcome:
-    """What jobs left besides folders: the error of the one run, or a line for each failed job of a sweep."""
+    """What the one run left besides its folder; jobs of a sweep, maybe of other processes, leave theirs."""
 
     started: bool = False
     error: Exception | None = None
-    failed: list[str] = field(default_factory=list)
 
 
 def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcome) -> Any:
@@ -144,13 +154,16 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
     outcome.started = True
     hydra = HydraConfig.get()
     in_sweep = hydra.mode == RunMode.MULTIRUN
-    overrides = " ".join(OmegaConf.to_container(hydra.overrides.task, resolve=False))  # type: ignore[arg-type]
+    overrides: list[str] = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # type: ignore[assignment]
+    folder = Path(hydra.runtime.output_dir)
     if in_sweep:
-        log.info(f"job {hydra.job.num}: {overrides}")
+        log.info(f"job {hydra.job.num}: {' '.join(overrides)}")
     try:
         plain = plain_config(config)
         check_targets(plain)
-        folder = Path(hydra.runtime.output_dir)
+        if in_sweep and begin_job(folder, plain):
+            log.info(f"job {hydra.job.num}: done already")
+            return read_json(folder / "metrics.json")
         if command == "train":
             from eegdae.tasks.ranks import train_together
 
@@ -169,10 +182,10 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
     if not in_sweep:
         outcome.error = known
         return None
+    log.info(f"job {hydra.job.num} failed: {known}")
+    leave_failure(folder, hydra.job.num, overrides, known)
     if config.get("debug"):
         raise known
-    outcome.failed.append(f"job {hydra.job.num} ({overrides}): {' '.join(str(known).split())}")
-    log.info(f"job {hydra.job.num} failed: {known}")
     return None
 
 

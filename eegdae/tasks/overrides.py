@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,8 +13,9 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,8 +26,36 @@ _INSTANTIATED = ("callbacks", "launcher", "sweeper", "job_logging", "hydra_loggi
 """Parts of Hydra's own configuration from which it imports and calls names."""
 
 
-def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
-    """Refuse what could run code or cannot be composed, and give the arguments to start Hydra with.
+@dataclass(frozen=True)
+class Arguments:
+    """What the shell gave, taken apart.
+
+    Parameters
+    ----------
+    texts : tuple of str
+        Overrides as given.
+    overrides : tuple of Override
+        The same, parsed; one more where a folder of the user's is searched.
+    flags : tuple of str
+        All else, for Hydra.
+    folders : tuple of Path
+        Of the configuration: ours, then the user's.
+    is_sweep : bool
+        Whether there are to be jobs, not one run.
+    is_shown : bool
+        Whether something is shown (``--cfg``) and nothing started.
+    """
+
+    texts: tuple[str, ...]
+    overrides: tuple[Override, ...]
+    flags: tuple[str, ...]
+    folders: tuple[Path, ...]
+    is_sweep: bool
+    is_shown: bool
+
+
+def check_args(command: str, args: Sequence[str], folder: Path) -> Arguments:
+    """Refuse what could run code or cannot be composed; what a sweep is made of, `plan_sweep` looks through.
 
     Parameters
     ----------
@@ -38,8 +68,8 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        The same, overrides first.
+    Arguments
+        The same, parsed.
 
     Raises
     ------
@@ -75,7 +105,6 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
     flags = list(args)
     for text in parsed.overrides:
         flags.remove(text)
-    texts = list(parsed.overrides)
     folders = [folder]
     if parsed.config_dir is not None:
         own = Path(parsed.config_dir).resolve()
@@ -84,12 +113,20 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
         folders.append(own)
         quoted = str(own).replace("\\", "\\\\").replace("'", "\\'")
         # as Hydra does with this flag: behind our own folder, so it adds choices and replaces none
-        texts.append(f"hydra.searchpath=['file://{quoted}']")
-        overrides.append(parser.parse_override(texts[-1]))
-    for job in _compositions(overrides, folders) if parsed.multirun else [texts]:
-        _check_composition(compose_command(command, job, folder))
-    # Hydra's parser takes overrides on one side of the flags only, and --info would swallow the next word
-    return [*parsed.overrides, *flags]
+        overrides.append(parser.parse_override(f"hydra.searchpath=['file://{quoted}']"))
+    is_sweep = bool(parsed.multirun)
+    if not is_sweep:
+        config = compose_command(command, [str(each.input_line) for each in overrides], folder)
+        check_composition(config)
+        is_sweep = config.hydra.mode == RunMode.MULTIRUN
+    return Arguments(
+        texts=tuple(parsed.overrides),
+        overrides=tuple(overrides),
+        flags=tuple(flags),
+        folders=tuple(folders),
+        is_sweep=is_sweep,
+        is_shown=bool(parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion),
+    )
 
 
 def compose_command(command: str, overrides: Sequence[str], folder: Path) -> DictConfig:
@@ -137,33 +174,14 @@ def _check_override(override: Override) -> None:
         check_targets(node)
 
 
-def _compositions(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator[list[str]]:
-    """Give the first job of a sweep, then one more for each further file that a swept group names."""
-    values = [_values(override, folders) for override in overrides]
-    yield [texts[0] for texts in values]
-    for number, override in enumerate(overrides):
-        if any((folder / override.key_or_group).is_dir() for folder in folders):
-            for text in values[number][1:]:
-                yield [text if k == number else texts[0] for k, texts in enumerate(values)]
+def check_composition(config: DictConfig) -> None:
+    """Look through a composition as written, and through what Hydra instantiates from as resolved.
 
-
-def _values(override: Override, folders: Sequence[Path]) -> list[str]:
-    if not override.is_sweep_override():
-        return [str(override.input_line)]
-    value = override.value()
-    key = override.get_key_element()
-    if isinstance(value, Glob):
-        names = {file.stem for folder in folders for file in (folder / override.key_or_group).glob("*.yaml")}
-        found = [f"{key}={name}" for name in value.filter(sorted(names))]
-    else:
-        found = [f"{key}={text}" for text in override.sweep_string_iterator()]
-    if not found:
-        raise EegdaeError(f"{override.input_line}: a sweep over nothing")
-    return found
-
-
-def _check_composition(config: DictConfig) -> None:
-    """Look through a composition as written, and through what Hydra instantiates from as resolved."""
+    Raises
+    ------
+    EegdaeError
+        If it names what is not in the table of targets.
+    """
     check_targets(OmegaConf.to_container(config, resolve=False))
     with read_write(config), open_dict(config), read_write(config.hydra), open_dict(config.hydra):
         # what Hydra fills in when a job starts; its log file's name is made of these

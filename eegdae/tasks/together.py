@@ -27,6 +27,7 @@ from eegdae.tasks.final import save_fits
 from eegdae.tasks.folds import has_fold, keep_fold
 from eegdae.tasks.ocular import final_correction
 from eegdae.tasks.settings import Settings, read_settings
+from eegdae.tasks.sweep import resumes
 from eegdae.tasks.work import AHEAD, Ahead, Work, make_work
 
 log = logging.getLogger("eegdae")
@@ -160,7 +161,7 @@ def _train_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
         for job in pack:
             with logs.about(job), _kept(job):
                 config = job.config
-                run = RunFolder(job.folder, config, resume=bool(config["resume"]))
+                run = RunFolder(job.folder, config, resume=resumes(config))
                 job.run = held.enter_context(run)
                 work.keep_audit(run)
                 job.settings = ready_corruption(job.settings, work.windows, work.data)

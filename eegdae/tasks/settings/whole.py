@@ -79,10 +79,15 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         Names the key, the value and what is allowed.
     """
     check_targets(config)
-    known("", config, (*_TOP, "report", "logger"))
+    known("", config, (*_TOP, "report", "logger", "sweep"))
     needed("", config, _TOP)
     for key in ("resume", "debug"):
         flag(key, config[key])
+    sweep = config.get("sweep", {})
+    if not isinstance(sweep, Mapping):
+        raise EegdaeError(f"sweep={sweep!r}: must be a mapping; give sweep.resume=true or false")
+    known("sweep.", sweep, ("resume",))
+    flag("sweep.resume", sweep.get("resume", False))
     for key in _SECTIONS:
         if not isinstance(config[key], Mapping):
             raise EegdaeError(
