@@ -50,7 +50,7 @@ def test_training_commands_compose_and_are_accepted(command):
     words = shlex.split(command, comments=True)[2:]
     register_resolvers()
     args = [word for arg in words for word in _data_path(arg)]
-    overrides = [arg for arg in check_args("train", args, conf_dir()) if "=" in arg]
+    overrides = [arg for arg in check_args("train", args, conf_dir()).args if "=" in arg]
     if "-m" not in args:
         config = compose_command("train", overrides, conf_dir())
         with read_write(config), open_dict(config):

@@ -19,9 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.tasks.elsewhere import Anywhere
+from eegdae.tasks.launchers import cluster_of, told_of_loss
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
+from eegdae.tasks.threads import on_threads, threads_of
 
 log = logging.getLogger("eegdae")
 
@@ -102,20 +105,24 @@ def launch(command: str, args: Sequence[str]) -> int:
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     job = hydra_main(version_base="1.3", config_path=str(folder), config_name=command)(
-        lambda config: _job(command, given, config, outcome)
+        Anywhere(lambda config: _job(command, given, config, outcome))
     )
     before = sys.argv
     # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it
     raises, logging.raiseExceptions = logging.raiseExceptions, False
     try:
-        sys.argv = [f"eegdae {command}", *check_args(command, args, folder)]
-        job()
+        checked = check_args(command, args, folder)
+        sys.argv = [f"eegdae {command}", *checked.args]
+        with cluster_of(checked.launcher):
+            job()
     except (HydraException, OmegaConfBaseException) as error:
         raise EegdaeError(hydra_message(error, command)) from error
     except OSError as error:
         where = error.filename or "the folder of the run"
         raise EegdaeError(f"hydra.run.dir: {where}: cannot be written: {error.strerror}") from error
     except (ValueError, RuntimeError, ImportError) as error:
+        if lost := told_of_loss(error):
+            raise lost from error
         if outcome.started or isinstance(error, EegdaeError):
             raise
         # before the job begins only what Hydra was told can be at fault
@@ -156,8 +163,9 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
 
             if train_together(args, folder, plain, in_sweep=in_sweep):
                 return None
-            return _task(command)(plain, folder, in_sweep=in_sweep)
-        return _task(command)(plain, folder)
+        more = {"in_sweep": in_sweep} if command == "train" else {}
+        with on_threads(threads_of(plain, hydra.launcher if in_sweep else None)):
+            return _task(command)(plain, folder, **more)
     except EegdaeError as error:
         known = error
     except OSError as error:
@@ -172,7 +180,7 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
     if config.get("debug"):
         raise known
     outcome.failed.append(f"job {hydra.job.num} ({overrides}): {' '.join(str(known).split())}")
-    log.info(f"job {hydra.job.num} failed: {known}")
+    log.info(f"job {hydra.job.num} failed: {' '.join(str(known).split())}")
     return None
 
 

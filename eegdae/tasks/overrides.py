@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,13 +19,25 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError
+from eegdae.tasks.launchers import check_launcher, refuse_together, with_our_settings
 from eegdae.tasks.targets import check_targets
 
 _INSTANTIATED = ("callbacks", "launcher", "sweeper", "job_logging", "hydra_logging")
 """Parts of Hydra's own configuration from which it imports and calls names."""
 
+_TOGETHER = ("trainer.devices", "trainer.num_nodes")
+"""Keys of how many processes train a job."""
 
-def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
+
+@dataclass(frozen=True)
+class Checked:
+    """What Hydra is started with; of a sweep, ``hydra.launcher``, which is empty for a single run."""
+
+    args: list[str]
+    launcher: dict[str, Any]
+
+
+def check_args(command: str, args: Sequence[str], folder: Path) -> Checked:
     """Refuse what could run code or cannot be composed, and give the arguments to start Hydra with.
 
     Parameters
@@ -38,8 +51,8 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        The same, overrides first.
+    Checked
+        The same, overrides first; of a sweep its launcher.
 
     Raises
     ------
@@ -86,10 +99,16 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> list[str]:
         # as Hydra does with this flag: behind our own folder, so it adds choices and replaces none
         texts.append(f"hydra.searchpath=['file://{quoted}']")
         overrides.append(parser.parse_override(texts[-1]))
+    launcher: dict[str, Any] = {}
     for job in _compositions(overrides, folders) if parsed.multirun else [texts]:
-        _check_composition(compose_command(command, job, folder))
+        config = compose_command(command, job, folder)
+        _check_composition(config)
+        if parsed.multirun:
+            refuse_together(OmegaConf.to_container(config.get("trainer") or OmegaConf.create()))  # type: ignore[arg-type]
+            launcher = launcher or OmegaConf.to_container(config.hydra.launcher)  # type: ignore[assignment]
+    check_launcher(launcher)
     # Hydra's parser takes overrides on one side of the flags only, and --info would swallow the next word
-    return [*parsed.overrides, *flags]
+    return Checked([*parsed.overrides, *flags], launcher)
 
 
 def compose_command(command: str, overrides: Sequence[str], folder: Path) -> DictConfig:
@@ -101,6 +120,7 @@ def compose_command(command: str, overrides: Sequence[str], folder: Path) -> Dic
         If it cannot be composed.
     """
     GlobalHydra.instance().clear()
+    with_our_settings()
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
             return compose(command, overrides=list(overrides), return_hydra_config=True)
@@ -138,11 +158,12 @@ def _check_override(override: Override) -> None:
 
 
 def _compositions(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator[list[str]]:
-    """Give the first job of a sweep, then one more for each further file that a swept group names."""
+    """Give the first job of a sweep, then one more for each further file or number of processes in it."""
     values = [_values(override, folders) for override in overrides]
     yield [texts[0] for texts in values]
     for number, override in enumerate(overrides):
-        if any((folder / override.key_or_group).is_dir() for folder in folders):
+        key = override.key_or_group
+        if key in _TOGETHER or any((folder / key).is_dir() for folder in folders):
             for text in values[number][1:]:
                 yield [text if k == number else texts[0] for k, texts in enumerate(values)]
 
