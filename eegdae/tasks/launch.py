@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.tasks.elsewhere import Anywhere
-from eegdae.tasks.launchers import cluster_of, told_of_loss
+from eegdae.tasks.elsewhere import Anywhere, surroundings, told_of_loss
+from eegdae.tasks.launchers import unknown_setting
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.targets import check_targets
@@ -113,7 +113,7 @@ def launch(command: str, args: Sequence[str]) -> int:
     try:
         checked = check_args(command, args, folder)
         sys.argv = [f"eegdae {command}", *checked.args]
-        with cluster_of(checked.launcher):
+        with surroundings(checked.launcher):
             job()
     except (HydraException, OmegaConfBaseException) as error:
         raise EegdaeError(hydra_message(error, command)) from error
@@ -246,15 +246,20 @@ def hydra_message(error: Exception, command: str = "train") -> str:
         return (
             f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: a sweep needs -m"
         )
-    missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text)
+    missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]*)'", text)
     if missing:
         group, name = missing.groups()
         listed = text.partition("Config search path")[0]
         options = re.findall(r"^\t(\S+)", listed, flags=re.MULTILINE) or _options(conf_dir() / group)
         return f"{group}={name}: no such choice; {did_you_mean(name, options)}"
     group_missing = re.search(r"Could not override '([^']+)'", text)
+    if group_missing and group_missing.group(1).startswith("hydra.launcher."):
+        return f"{group_missing.group(1)}: {unknown_setting(group_missing.group(1), str(error.__cause__))}"
     if group_missing:
         return f"{group_missing.group(1)}: {_unknown_key(group_missing.group(1), command)}"
+    merged = re.match(r"Error merging override (.*)", text)
+    if merged and error.__cause__ is not None:
+        return f"{merged.group(1)}: {str(error.__cause__).strip().splitlines()[0]}"
     line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return f"{key}: {line}" if (key := getattr(error, "full_key", None)) else line
 

@@ -1,21 +1,19 @@
-"""Who does the jobs of a sweep: ``hydra.launcher`` is checked before one starts, a cluster is connected."""
+"""Who does the jobs of a sweep: ``hydra.launcher`` is checked before one starts."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
-from eegdae.workers import BACKENDS, connected
+from eegdae.workers import BACKENDS
 
 _OF_JOBLIB, _OF_SUBMITIT = "hydra_plugins.hydra_joblib_launcher", "hydra_plugins.hydra_submitit_launcher"
 
@@ -75,6 +73,24 @@ def with_our_settings() -> None:
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated", category=UserWarning)
 
 
+def unknown_setting(key: str, said: str) -> str:
+    """Say which settings a launcher has beside one that it has not.
+
+    Parameters
+    ----------
+    key : str
+        That was given, such as ``hydra.launcher.partition``.
+    said : str
+        By Hydra, which names the dataclass of the launcher.
+    """
+    for target, _, settings in PLUGINS.values():
+        if f"'{settings}'" in said:
+            config = importlib.import_module(f"{target.rsplit('.', 2)[0]}.config")
+            known = [name for name in OmegaConf.structured(getattr(config, settings)) if name != "_target_"]
+            return f"unknown key of this launcher; {did_you_mean(key.rpartition('.')[2], known)}"
+    return "unknown key of this launcher; add --cfg hydra to see what it has"
+
+
 def _is_there(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -115,77 +131,6 @@ def _check_submitit(choice: str, launcher: Mapping[str, Any]) -> None:
                 "SLURM cluster; start the command where jobs are submitted, or take hydra/launcher=joblib or "
                 "submitit_local"
             )
-
-
-@contextmanager
-def cluster_of(launcher: Mapping[str, Any]) -> Iterator[None]:
-    """Hold the connection to the Dask or Ray cluster that does the jobs, where the launcher names one.
-
-    Hydra's launcher for joblib asks for the backend ``loky`` by name, whatever ``hydra.launcher.backend``
-    says. So the cluster stands under that name as long as the sweep runs.
-
-    Parameters
-    ----------
-    launcher : mapping
-        ``hydra.launcher`` of a sweep, checked.
-
-    Raises
-    ------
-    EegdaeError
-        If the package or the cluster is not there, or a worker would do two jobs in one process.
-    """
-    backend = launcher.get("backend")
-    if launcher.get("_target_") != PLUGINS["joblib"][0] or backend not in ("dask", "ray"):
-        yield
-        return
-    variable = "DASK_SCHEDULER_ADDRESS" if backend == "dask" else "RAY_ADDRESS"
-    with connected(str(backend), os.environ.get(variable), key="hydra.launcher.backend") as client:
-        from joblib import parallel_config, register_parallel_backend
-        from joblib.parallel import BACKENDS as KNOWN
-        from joblib.parallel import get_active_backend
-
-        if backend == "dask":
-            _one_job_a_process(client)
-        with parallel_config(backend=str(backend)):
-            kind = type(get_active_backend()[0])
-        loky = KNOWN["loky"]
-        register_parallel_backend("loky", kind)
-        try:
-            yield
-        finally:
-            register_parallel_backend("loky", loky)
-
-
-def _one_job_a_process(client: Any) -> None:
-    for address, n_threads in client.nthreads().items():
-        if n_threads != 1:
-            raise EegdaeError(
-                f"hydra.launcher.backend=dask: the worker {address} does {n_threads} jobs in one process; "
-                "start workers by dask worker --nthreads 1 --nworkers N"
-            )
-
-
-def told_of_loss(error: Exception) -> EegdaeError | None:
-    """Make one line of a process that was lost with its job; None for any other error.
-
-    Parameters
-    ----------
-    error : Exception
-        That a launcher raised.
-    """
-    kind = type(error)
-    if kind.__name__ in ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "RayActorError"):
-        return EegdaeError(
-            "hydra/launcher=joblib: a process of the sweep was killed (was memory short?), and jobs with it; "
-            "make hydra.launcher.n_jobs smaller, and go on with sweep.resume=true hydra.sweep.dir=DIR"
-        )
-    if kind.__module__.startswith("submitit."):
-        said = " ".join(str(error).split())
-        return EegdaeError(
-            f"hydra.launcher: a job was ended from outside ({said[:150]}); others may still run; once they "
-            "are done, go on with sweep.resume=true hydra.sweep.dir=DIR; what was printed is in DIR/.submitit"
-        )
-    return None
 
 
 def refuse_together(trainer: Mapping[str, Any]) -> None:
