@@ -120,10 +120,14 @@ def _cluster(backend: str) -> Iterator[None]:
 
         if backend == "dask":
             _one_job_a_process(client)
-        with parallel_config(backend=backend):
-            kind = type(get_active_backend()[0])
+
+        def of_cluster(nesting_level: int | None = None) -> Any:
+            # Dask's would pass the level on to the job
+            with parallel_config(backend=backend):
+                return get_active_backend()[0]
+
         loky = KNOWN["loky"]
-        register_parallel_backend("loky", kind)
+        register_parallel_backend("loky", of_cluster)
         try:
             yield
         finally:
