@@ -71,7 +71,7 @@ def assert_same_runs(folder, expected, *, failed=(1, 3), n_jobs=4):
         if number in failed:
             assert one["error"] in last
             continue
-        assert last == f"report: {folder / str(number) / 'report.html'}"
+        assert str(folder / str(number)) in last
         assert one["threads"] == 1
         for name in ("metrics.json", "codes.npz", "model.ckpt", "folds/0/predictions.csv", "history.csv"):
             paths = [place / str(number) / name for place in (folder, expected)]
@@ -242,7 +242,7 @@ def test_ctrl_c_ends_all_processes_in_one_line(flags, tmp_path, launcher):
     wait_for_checkpoints(folder)
     os.killpg(process.pid, signal.SIGINT)
     status, out, err = finish(process, timeout=20)
-    assert status == 130
+    assert status == 130, err
     assert "Traceback" not in out + err
     assert "Warning" not in out + err
     until = time.monotonic() + 20
