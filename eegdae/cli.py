@@ -80,6 +80,12 @@ def run_command(args: Sequence[str]) -> int:
         return _dispatch(list(args))
 
 
+def tell_warnings() -> None:
+    """Tell our own warnings in a line each from here on: for a process that does a part of a command."""
+    if not isinstance(warnings.showwarning, partial):
+        warnings.showwarning = partial(_tell, told=set(), otherwise=warnings.showwarning)
+
+
 def _tell(
     message: Warning | str,
     category: type[Warning],

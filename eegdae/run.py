@@ -131,6 +131,7 @@ class RunFolder:
                 "seed": self.config.get("seed"),
                 "name": self.config.get("name"),
                 "versions": versions(),
+                "threads": torch.get_num_threads(),
                 "git_commit": git_commit(),
                 "started": self.before.get("started") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "wall_s": round(wall, 1),

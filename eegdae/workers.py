@@ -79,7 +79,7 @@ class Workers:
             return
         from joblib import Parallel, delayed, parallel_config
 
-        with self._cluster(), parallel_config(backend=self.backend, n_jobs=self.n_jobs):
+        with connected(self.backend, self.address), parallel_config(backend=self.backend, n_jobs=self.n_jobs):
             # results of Ray come all at once
             as_they_come = {} if self.backend == "ray" else {"return_as": "generator"}
             try:
@@ -93,40 +93,70 @@ class Workers:
                     "see the same files?"
                 ) from error
 
-    def _cluster(self) -> AbstractContextManager[Any]:
-        if self.backend == "loky":
-            return nullcontext()
-        try:
-            return _dask(self.address) if self.backend == "dask" else _ray(self.address)
-        except ImportError as error:
-            raise EegdaeError(
-                f"prepare.backend={self.backend}: {error.name} is not installed; pip install "
-                f"'eegdae[{self.backend}]'"
-            ) from error
-
 
 def _listed(work: Callable[[Item], Iterable[Result]], item: Item) -> list[Result]:
     return list(work(item))
 
 
-def _dask(address: str | None) -> AbstractContextManager[Any]:
+def connected(backend: str, address: str | None, *, key: str | None = None) -> AbstractContextManager[Any]:
+    """Connect joblib's backend to its cluster, as long as the context lasts.
+
+    Parameters
+    ----------
+    backend : str
+        ``loky`` (nothing to connect), ``dask``, ``ray``.
+    address : str or None
+        As of `Workers`.
+    key : str or None
+        That says the backend, for errors, where the environment says the address; None = ``prepare.backend``
+        and ``prepare.address``.
+
+    Returns
+    -------
+    context manager
+        Gives Dask's client, None for the others.
+
+    Raises
+    ------
+    EegdaeError
+        If the package or the cluster is not there.
+    """
+    if backend == "loky":
+        return nullcontext()
+    variable = {"dask": "DASK_SCHEDULER_ADDRESS", "ray": "RAY_ADDRESS"}[backend]
+    place = {"dask": "tcp://HOST:8786", "ray": "HOST:6379"}[backend]
+    where = variable if key else "prepare.address"
+    mend = f"set {variable}={place}" if key else f"give {where}={place}, or set {variable}"
+    try:
+        return (_dask if backend == "dask" else _ray)(address, where)
+    except ImportError as error:
+        raise EegdaeError(
+            f"{key or 'prepare.backend'}={backend}: {error.name} is not installed; pip install "
+            f"'eegdae[{backend}]'"
+        ) from error
+    except _NoClusterError as error:
+        raise EegdaeError(f"{key or 'prepare.backend'}={backend}: no cluster; {mend}") from error
+
+
+class _NoClusterError(Exception):
+    """No address was given, and nothing answers where a cluster would be by default."""
+
+
+def _dask(address: str | None, where: str) -> AbstractContextManager[Any]:
     import dask
     from distributed import Client
 
     found = address or dask.config.get("scheduler-address", None)
     if found is None:
-        raise EegdaeError(
-            "prepare.backend=dask: no cluster; give prepare.address=tcp://HOST:8786, or set "
-            "DASK_SCHEDULER_ADDRESS"
-        )
+        raise _NoClusterError
     try:
         client: AbstractContextManager[Any] = Client(found, timeout=20)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise EegdaeError(f"prepare.address={found}: no Dask scheduler answers: {error}") from error
+        raise EegdaeError(f"{where}={found}: no Dask scheduler answers: {error}") from error
     return client
 
 
-def _ray(address: str | None) -> AbstractContextManager[Any]:
+def _ray(address: str | None, where: str) -> AbstractContextManager[Any]:
     import ray
     import ray.util.joblib
 
@@ -135,7 +165,7 @@ def _ray(address: str | None) -> AbstractContextManager[Any]:
         try:  # Ray itself goes on trying for minutes
             socket.create_connection((host, int(port)), timeout=10).close()
         except (OSError, OverflowError) as error:
-            raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {error}") from error
+            raise EegdaeError(f"{where}={address}: no Ray cluster answers: {error}") from error
     # joblib gives its pool an option that Ray has not
     logging.getLogger("ray.util.multiprocessing.pool").setLevel(logging.ERROR)
     try:
@@ -147,11 +177,9 @@ def _ray(address: str | None) -> AbstractContextManager[Any]:
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         if address is None:
-            raise EegdaeError(
-                "prepare.backend=ray: no cluster; give prepare.address=HOST:6379, or set RAY_ADDRESS"
-            ) from error
+            raise _NoClusterError from error
         reason = " ".join(str(error).split())[:200]
-        raise EegdaeError(f"prepare.address={address}: no Ray cluster answers: {reason}") from error
+        raise EegdaeError(f"{where}={address}: no Ray cluster answers: {reason}") from error
     register: Any = ray.util.joblib.register_ray
     register()
     return nullcontext()

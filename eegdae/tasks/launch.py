@@ -20,12 +20,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError, did_you_mean
 from eegdae.run import read_json
+from eegdae.tasks.elsewhere import Anywhere, surroundings, told_of_loss
+from eegdae.tasks.launchers import unknown_setting
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.sweep import Sweep, begin_job
 from eegdae.tasks.sweep_jobs import leave_failure
 from eegdae.tasks.sweep_plan import plan_sweep
 from eegdae.tasks.targets import check_targets
+from eegdae.tasks.threads import on_threads, threads_of
 
 log = logging.getLogger("eegdae")
 
@@ -106,7 +109,7 @@ def launch(command: str, args: Sequence[str]) -> int:
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     job = hydra_main(version_base="1.3", config_path=str(folder), config_name=command)(
-        lambda config: _job(command, given, config, outcome)
+        Anywhere(lambda config: _job(command, given, config, outcome))
     )
     before = sys.argv
     # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it
@@ -118,7 +121,8 @@ def launch(command: str, args: Sequence[str]) -> int:
         plan = plan_sweep(command, checked, folder) if checked.is_sweep else None
         if plan and not checked.is_shown:
             sys.argv.insert(1 + len(checked.texts), plan.override)
-            with Sweep(plan) as sweep:
+            # in this order: the live line writes to the screen that is left for it
+            with surroundings(plan.launcher), Sweep(plan) as sweep:
                 job()
                 return sweep.finish()
         job()
@@ -128,6 +132,8 @@ def launch(command: str, args: Sequence[str]) -> int:
         key, where = f"hydra.{'sweep' if sweep else 'run'}.dir", error.filename or "the folder of the run"
         raise EegdaeError(f"{key}: {where}: cannot be written: {error.strerror}") from error
     except (ValueError, RuntimeError, ImportError) as error:
+        if lost := told_of_loss(error):
+            raise lost from error
         if outcome.started or isinstance(error, EegdaeError):
             raise
         # before the job begins, in this process, only what Hydra was told can be at fault
@@ -169,8 +175,9 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
 
             if train_together(args, folder, plain, in_sweep=in_sweep):
                 return None
-            return _task(command)(plain, folder, in_sweep=in_sweep)
-        return _task(command)(plain, folder)
+        more = {"in_sweep": in_sweep} if command == "train" else {}
+        with on_threads(threads_of(plain, hydra.launcher if in_sweep else None)):
+            return _task(command)(plain, folder, **more)
     except EegdaeError as error:
         known = error
     except OSError as error:
@@ -251,15 +258,20 @@ def hydra_message(error: Exception, command: str = "train") -> str:
         return (
             f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: a sweep needs -m"
         )
-    missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text)
+    missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]*)'", text)
     if missing:
         group, name = missing.groups()
         listed = text.partition("Config search path")[0]
         options = re.findall(r"^\t(\S+)", listed, flags=re.MULTILINE) or _options(conf_dir() / group)
         return f"{group}={name}: no such choice; {did_you_mean(name, options)}"
     group_missing = re.search(r"Could not override '([^']+)'", text)
+    if group_missing and group_missing.group(1).startswith("hydra.launcher."):
+        return f"{group_missing.group(1)}: {unknown_setting(group_missing.group(1), str(error.__cause__))}"
     if group_missing:
         return f"{group_missing.group(1)}: {_unknown_key(group_missing.group(1), command)}"
+    merged = re.match(r"Error merging override (.*)", text)
+    if merged and error.__cause__ is not None:
+        return f"{merged.group(1)}: {str(error.__cause__).strip().splitlines()[0]}"
     line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     return f"{key}: {line}" if (key := getattr(error, "full_key", None)) else line
 

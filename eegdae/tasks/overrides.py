@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from eegdae.errors import EegdaeError
+from eegdae.tasks.launchers import with_our_settings
 from eegdae.tasks.targets import check_targets
 
 _INSTANTIATED = ("callbacks", "launcher", "sweeper", "job_logging", "hydra_logging")
@@ -138,6 +139,7 @@ def compose_command(command: str, overrides: Sequence[str], folder: Path) -> Dic
         If it cannot be composed.
     """
     GlobalHydra.instance().clear()
+    with_our_settings()
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
             return compose(command, overrides=list(overrides), return_hydra_config=True)

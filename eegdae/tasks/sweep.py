@@ -73,7 +73,7 @@ class Sweep:
             self._lock.close()
             raise
         # jobs of joblib's processes write to the same screen, where no line can stand in place
-        in_place = sys.stderr.isatty() and plan.launcher != "JoblibLauncher"
+        in_place = sys.stderr.isatty() and not str(plan.launcher.get("_target_")).endswith(".JoblibLauncher")
         self._line = LiveLine(self._progress, in_place=in_place) if plan.command == "train" else None
 
     def _begun(self) -> dict[str, Any]:

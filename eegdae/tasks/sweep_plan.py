@@ -6,7 +6,7 @@ import copy
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import DictConfig, OmegaConf
 
 from eegdae.errors import EegdaeError
+from eegdae.tasks.launchers import check_launcher, refuse_together
 from eegdae.tasks.overrides import Arguments, check_composition, compose_command
 from eegdae.tasks.prepare import plain_config
 
@@ -45,8 +46,8 @@ class SweepPlan:
         What is swept over.
     n_jobs : int
         How many there are.
-    launcher : str
-        Hydra's, that will run them: the name of its class.
+    launcher : mapping
+        ``hydra.launcher``: who will run them.
     report : str
         Which runs get a report: ``best`` gets it when all have ended.
     """
@@ -58,7 +59,7 @@ class SweepPlan:
     resume: bool
     keys: tuple[str, ...]
     n_jobs: int
-    launcher: str = ""
+    launcher: Mapping[str, Any] = field(default_factory=dict)
     report: str = "none"
 
     @property
@@ -102,6 +103,8 @@ def plan_sweep(command: str, args: Arguments, folder: Path) -> SweepPlan:
     """
     fixed = [str(each.input_line) for each in args.overrides if not each.is_sweep_override()]
     primary = compose_command(command, fixed, folder)
+    launcher: Any = OmegaConf.to_container(primary.hydra.launcher)
+    check_launcher(launcher)
     params: Mapping[str, Any] = primary.hydra.sweeper.get("params") or {}
     parser = OverridesParser.create()
     every: dict[str, _Values] = {}
@@ -134,7 +137,7 @@ def plan_sweep(command: str, args: Arguments, folder: Path) -> SweepPlan:
         resume=bool(sweep.get("resume", False) or primary.get("resume", False)),
         keys=tuple(each.key for each in every.values() if len(each.texts) > 1),
         n_jobs=n_jobs,
-        launcher=str(primary.hydra.launcher.get("_target_", "")).rpartition(".")[2],
+        launcher=launcher,
         report=str(primary.get("report", "none")),
     )
 
@@ -245,7 +248,9 @@ def _impossible(
                 with warnings.catch_warnings():
                     # the jobs themselves will warn
                     warnings.simplefilter("ignore")
-                    read_settings(_changed(config, values))
+                    changed = _changed(config, values)
+                    refuse_together(changed["trainer"])
+                    read_settings(changed)
         except EegdaeError as error:
             told = zip(every, places, strict=True)
             found[number] = tuple(each.texts[k] for each, k in told if len(each.texts) > 1), str(error)

@@ -46,7 +46,11 @@ HYDRA_TARGETS = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
     "hydra_plugins.eegdae_vectorized_launcher.VectorizedLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+    "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
 )
+"""What the keys below ``hydra`` may name besides."""
 LOGGING_CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.Formatter")
 LOGGING_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 

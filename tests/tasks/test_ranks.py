@@ -161,10 +161,11 @@ def test_processes_end_with_the_one_that_started_them(args, tmp_path):
 
 
 def test_not_inside_a_sweep(args, tmp_path, capsys):
-    assert main([*args, "-m", "seed=0,1", *DDP, f"hydra.sweep.dir={tmp_path}"]) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("eegdae: failed")]
-    assert len(lines) == 2
-    assert all("trainer.devices=2: not inside a sweep (-m)" in line for line in lines)
+    status = main([*args, "-m", "seed=0,1", *DDP, f"hydra.sweep.dir={tmp_path / 'sweep'}"])
+    line = checked_line(status, capsys.readouterr().err)
+    assert line.startswith("trainer.devices=2: not inside a sweep (-m)")
+    assert "hydra/launcher=submitit_slurm" in line
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_several_machines_must_be_told_where_the_first_is(args, tmp_path, capsys, monkeypatch):
