@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -29,6 +30,28 @@ ConfigStore.instance().store(
     node={"_target_": "hydra_plugins.eegdae_vectorized_launcher.VectorizedLauncher"},
     provider="eegdae",
 )
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="checked",
+    node={
+        "_target_": "hydra_plugins.eegdae_vectorized_launcher.CheckedSweeper",
+        "max_batch_size": None,
+        "params": None,
+    },
+    provider="eegdae",
+)
+
+
+class CheckedSweeper(BasicSweeper):
+    """Hydra's own sweeper for commands that have looked through all jobs already.
+
+    The basic one composes every job once more before the launcher does, to find what cannot be composed.
+    """
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Do nothing: `eegdae.tasks.sweep_plan.plan_sweep` has looked."""
 
 
 class VectorizedLauncher(Launcher):
@@ -66,10 +89,7 @@ class VectorizedLauncher(Launcher):
         configure_log(hydra.hydra_logging, hydra.verbose)
         Path(str(hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         log.info(f"Launching {len(job_overrides)} jobs, models of one shape as one program")
-        configs = []
-        for number, overrides in enumerate(job_overrides, initial_job_idx):
-            log.info(f"\t#{number} : {' '.join(filter_overrides(overrides))}")
-            configs.append(self._config(list(overrides), number))
+        configs = self._configs(job_overrides, initial_job_idx)
         found: dict[int, JobReturn] = {}
         for number in self._order(configs):
             found[number] = run_job(
@@ -82,15 +102,25 @@ class VectorizedLauncher(Launcher):
             configure_log(hydra.hydra_logging, hydra.verbose)
         return [found[number] for number in range(len(configs))]
 
-    def _config(self, overrides: list[str], number: int) -> DictConfig:
-        """Compose a job."""
+    def _configs(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[DictConfig]:
+        """Compose all jobs."""
+        from eegdae.tasks.launch import conf_dir
+        from eegdae.tasks.sweep_configs import JobConfigs
+
         assert self.config is not None
         assert self.hydra_context is not None
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
-        with open_dict(config):
-            config.hydra.job.id = str(number)
-            config.hydra.job.num = number
-        return config
+        load, whole = self.hydra_context.config_loader.load_sweep_config, self.config
+        own = [Path(source.path) for source in whole.hydra.runtime.config_sources if source.schema == "file"]
+        config_of = JobConfigs(lambda overrides: load(whole, overrides), [conf_dir(), *own])
+        configs = []
+        for number, overrides in enumerate(job_overrides, first):
+            log.info(f"\t#{number} : {' '.join(filter_overrides(overrides))}")
+            config = config_of(overrides)
+            with open_dict(config):
+                config.hydra.job.id = str(number)
+                config.hydra.job.num = number
+            configs.append(config)
+        return configs
 
     def _order(self, configs: Sequence[DictConfig]) -> Any:
         """Give the jobs in the order in which their models are trained; each is to run when it comes."""

@@ -44,6 +44,7 @@ TARGETS: dict[str, tuple[str, str]] = {
 
 HYDRA_TARGETS = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+    "hydra_plugins.eegdae_vectorized_launcher.CheckedSweeper",
     "hydra_plugins.eegdae_vectorized_launcher.VectorizedLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",

@@ -77,7 +77,7 @@ def test_a_plan():
     assert (found.resume, found.is_named) == (False, True)
     assert str(found.folder) == "it's here"
     assert found.override == "hydra.sweep.dir='it\\'s here'"
-    assert found.launcher == "BasicLauncher"
+    assert found.launcher["_target_"].endswith(".BasicLauncher")
     found = plan("name=a,b", "sweep.resume=true")
     assert found.n_jobs == 2
     assert found.folder.parts[:3] == ("multirun", "train", "watch")

@@ -89,25 +89,17 @@ def test_the_jobs_are_those_of_the_basic_launcher(basic, monkeypatch):
         check_same(folder / str(number), basic / str(number))
 
 
-def test_jobs_that_cannot_go_together_and_jobs_that_fail(tmp_path, capsys):
-    """Two shapes, and a level that one kind of noise cannot have: the others are whole, and it is told."""
+def test_jobs_of_two_shapes_and_jobs_that_fail(tmp_path, capsys):
+    """A rate that breaks every loss: those jobs are told with their reason, the others are whole."""
     folder = tmp_path / "mixed"
-    code = sweep(
-        folder,
-        "vectorized",
-        "corruption=gaussian,masking",
-        "corruption.level=0.5,1.5",
-        "model.hidden=[8,4],[6]",
-    )
-    assert code == 2
-    status = [
-        json.loads((folder / str(k) / "run.json").read_text())["status"]
-        if (folder / str(k) / "run.json").exists()
-        else "none"
-        for k in range(8)
-    ]
-    assert [s == "done" for s in status] == [True] * 6 + [False] * 2 or status.count("done") == 6
-    assert "corruption.level=1.5" in capsys.readouterr().err
+    swept = ("optimizer=sgd", "optimizer.lr=0.01,1e30", "model.hidden=[8,4],[6]")
+    assert sweep(folder, "vectorized", *swept) == 2
+    states = [json.loads((folder / str(k) / "run.json").read_text()) for k in range(4)]
+    assert [state["status"] for state in states] == ["done", "failed", "done", "failed"]
+    assert all("at optimizer.lr=1e+30; lower it" in state["error"] for state in states[1::2])
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("eegdae: failed")]
+    assert len(told) == 2
+    assert all("optimizer.lr=1e+30; lower it" in line for line in told)
 
 
 def test_a_sweep_that_was_killed_goes_on(basic, tmp_path, monkeypatch):
@@ -126,7 +118,7 @@ def test_a_sweep_that_was_killed_goes_on(basic, tmp_path, monkeypatch):
     monkeypatch.setattr(together, "keep_fold", whole)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("predictions.csv")}
     assert len(before) == 6
-    assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1", "resume=true") == 0
+    assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1", "sweep.resume=true") == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     for number in range(4):
         metrics = [json.loads((f / str(number) / "metrics.json").read_text()) for f in (folder, basic)]
@@ -135,10 +127,12 @@ def test_a_sweep_that_was_killed_goes_on(basic, tmp_path, monkeypatch):
         )
 
 
-def test_a_folder_that_holds_another_run_is_left_alone(basic, tmp_path):
+def test_a_folder_that_holds_another_run_is_left_alone(basic, tmp_path, capsys):
     folder = tmp_path / "taken"
     shutil.copytree(basic / "0", folder / "0")
     before = {path: path.read_bytes() for path in (folder / "0").rglob("*.json")}
-    assert sweep(folder, "vectorized", "corruption.level=0.3,0.4") == 2
+    goes_on = ("corruption.level=0.3,0.4", "sweep.resume=true")
+    assert sweep(folder, "vectorized", *goes_on) == 2
     assert {path: path.read_bytes() for path in before} == before
+    assert "the run in" in capsys.readouterr().err
     assert json.loads((folder / "1" / "run.json").read_text())["status"] == "done"
