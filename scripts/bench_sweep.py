@@ -1,0 +1,292 @@
+"""A noise sweep as one program: 100 jobs under three launchers, and 1 to 1000 models.
+
+    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command curve] [--measured 100]
+
+Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Three parts for each set:
+
+- fit: the autoencoders of all jobs (every fold, the level-0 twin, the final model), from features in memory
+  to trained weights: one by one (``basic``), in two processes (``joblib``), together (``vectorized``);
+- command: ``eegdae train -m`` from the shell to the sweep's report, the same overrides under each launcher;
+- curve: seconds and peak memory of fitting N models together.
+
+Where ``--measured`` is less than the 100 jobs, the slow launchers do so many of them, spread over the levels,
+and their time is scaled; the vectorised launcher does all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from joblib import Parallel, delayed
+
+from eegdae.evaluation.fitting import _Prepared
+from eegdae.run import git_commit, versions
+from eegdae.tasks.launch import conf_dir, register_resolvers
+from eegdae.tasks.overrides import compose_command
+from eegdae.tasks.prepare import plain_config
+from eegdae.tasks.settings import read_settings
+from eegdae.tasks.work import Work, make_work
+from eegdae.training import FitResult, FitSpec, fit_many, fit_together
+
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "benchmarks" / "sweep.json"
+SETS = {
+    "watch": ["experiment=watch", "features=[plv]"],
+    "eegmat": ["experiment=eegmat", "features=[plv]"],
+}
+COMMON = ["model.hidden=[64,16]", "report=best"]
+N_LEVELS, N_SEEDS = 20, 5
+LAUNCHERS = {"vectorized": [], "joblib": ["hydra.launcher.n_jobs=2"], "basic": []}
+THREADS = 2
+PARTS = ("fit", "command", "curve")
+MAIN = "import sys; from eegdae.cli import main; sys.exit(main())"
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument(
+        "--parts", nargs="+", choices=("fit", "command", "curve"), default=["fit", "command", "curve"]
+    )
+    parser.add_argument("--measured", type=int, default=N_LEVELS * N_SEEDS)
+    parser.add_argument("--curve", type=int, default=1000)
+    given = parser.parse_args()
+    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
+    found |= {"versions": versions(), "git_commit": git_commit(), "cores": os.cpu_count(), "threads": THREADS}
+    torch.set_num_threads(THREADS)
+    for name in given.only:
+        part = found.setdefault(name, {"overrides": [*SETS[name], *COMMON]})
+        if "fit" in given.parts:
+            part["fit"] = fit_times(name, given.measured)
+            write(found)
+        if "command" in given.parts:
+            part["command"] = command_times(name, given.measured)
+            write(found)
+        if "curve" in given.parts:
+            part["curve"] = curve(name, given.curve)
+            write(found)
+
+
+def write(found: dict[str, Any]) -> None:
+    """Keep what was measured so far."""
+    OUT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def levels(n: int = N_LEVELS) -> list[float]:
+    """Levels of a sweep: 0 to 1.9 in steps of 0.1."""
+    return [round(0.1 * k, 1) for k in range(n)]
+
+
+def work_of(name: str) -> tuple[Any, Work]:
+    """Settings and rows of a set."""
+    register_resolvers()
+    config = compose_command("train", [*SETS[name], *COMMON], conf_dir())
+    plain = plain_config({key: config[key] for key in config if key != "hydra"})
+    settings = read_settings(plain)
+    return settings, make_work(settings, plain)
+
+
+def specs_of(settings: Any, work: Work, jobs: list[tuple[float, int]]) -> list[list[FitSpec]]:
+    """All autoencoders of every job: of each fold with its level-0 twin, and of the final model."""
+    every: list[list[FitSpec]] = [[] for _ in jobs]
+    sides = [fold.train for fold in work.folds] + [np.arange(len(work.windows))]
+    for number, rows in enumerate(sides):
+        prepared = _Prepared.of(work.data, rows, settings.recipe)
+        for specs, (level, seed) in zip(every, jobs, strict=True):
+            recipe = replace(settings.recipe, level=level, seed=seed)
+            compare = number < len(work.folds)
+            specs += prepared.specs(work.data, recipe, fold=number + 1, compare=compare)
+    return every
+
+
+def fit_times(name: str, n_measured: int) -> dict[str, Any]:
+    """Seconds of fitting all jobs' autoencoders, and how far the results are apart."""
+    settings, work = work_of(name)
+    jobs = [(level, seed) for level in levels() for seed in range(N_SEEDS)]
+    specs = specs_of(settings, work, jobs)
+    picked = list(range(0, len(jobs), max(1, len(jobs) // n_measured)))[:n_measured]
+    times: dict[str, float] = {}
+    start = time.perf_counter()
+    per_fold = _by_fold(specs)
+    together: dict[tuple[int, str, str, int], FitResult] = {}
+    for fold in per_fold:
+        for (job, spec), result in zip(fold, fit_together([spec for _, spec in fold]), strict=True):
+            assert isinstance(result, FitResult)
+            together[(job, spec.name, spec.view, spec.fold)] = result
+    times["vectorized"] = time.perf_counter() - start
+    start = time.perf_counter()
+    alone = {job: fit_many(specs[job]) for job in picked}
+    times["basic"] = (time.perf_counter() - start) * len(jobs) / len(picked)
+    with Parallel(n_jobs=2) as pool:
+        pool(delayed(_warm)() for _ in range(2))
+        # as if both were busy all the time
+        seconds = pool(delayed(_fit_job)(settings, work, jobs[job]) for job in picked)
+        times["joblib"] = sum(seconds) / 2 * len(jobs) / len(picked)
+    apart = []
+    for job, results in alone.items():
+        for result in results:
+            other = together[(job, result.spec.name, result.spec.view, result.spec.fold)]
+            losses = [[row["loss"] for row in one.history] for one in (result, other)]
+            if losses[0]:
+                apart.append(float(np.max(np.abs(np.array(losses[0]) / np.array(losses[1]) - 1))))
+    return {
+        "n_jobs": len(jobs),
+        "n_fits": sum(map(len, specs)),
+        "n_measured": len(picked),
+        "n_features": specs[0][0].x.shape[1],
+        "seconds": {key: round(value, 2) for key, value in times.items()},
+        "times_faster": {key: round(times[key] / times["vectorized"], 2) for key in ("basic", "joblib")},
+        "loss_apart": {"median": median(apart), "largest": max(apart), "n_models": len(apart)},
+    }
+
+
+def _by_fold(specs: list[list[FitSpec]]) -> list[list[tuple[int, FitSpec]]]:
+    """Specs of all jobs, fold by fold, as the launcher fits them."""
+    folds: dict[int, list[tuple[int, FitSpec]]] = {}
+    for job, own in enumerate(specs):
+        for spec in own:
+            folds.setdefault(spec.fold, []).append((job, spec))
+    return list(folds.values())
+
+
+def _warm() -> None:
+    torch.set_num_threads(1)
+
+
+def _fit_job(settings: Any, work: Work, job: tuple[float, int]) -> float:
+    torch.set_num_threads(1)
+    specs = specs_of(settings, work, [job])[0]
+    start = time.perf_counter()
+    fit_many(specs)
+    return time.perf_counter() - start
+
+
+def command_times(name: str, n_measured: int) -> dict[str, Any]:
+    """Seconds from the shell to the sweep's report under each launcher."""
+    times: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for launcher, options in LAUNCHERS.items():
+            n = N_LEVELS * N_SEEDS if launcher == "vectorized" else n_measured
+            n_levels = max(2, min(N_LEVELS, n // N_SEEDS))
+            swept = levels()[:: max(1, N_LEVELS // n_levels)][:n_levels]
+            folder = Path(scratch) / launcher
+            command = [
+                *(
+                    sys.executable,
+                    "-W",
+                    "ignore",
+                    "-c",
+                    "import sys; from eegdae.cli import main; sys.exit(main())",
+                ),
+                *("train", "-m", *SETS[name], *COMMON, f"hydra/launcher={launcher}", *options),
+                f"corruption.level={','.join(map(str, swept))}",
+                f"seed=range(0,{N_SEEDS})",
+                f"hydra.sweep.dir={folder}",
+            ]
+            start = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=os.environ)
+            seconds = time.perf_counter() - start
+            counts[launcher] = len(swept) * N_SEEDS
+            times[launcher] = seconds
+            print(f"{name} {launcher}: {counts[launcher]} jobs in {seconds:.1f} s", flush=True)
+        apart = _figures_apart(Path(scratch) / "vectorized", Path(scratch) / "basic")
+    per_job = {key: times[key] / counts[key] for key in times}
+    return {
+        "seconds": {key: round(value, 1) for key, value in times.items()},
+        "n_jobs": counts,
+        "times_faster": {key: round(per_job[key] / per_job["vectorized"], 2) for key in ("joblib", "basic")},
+        "figures_apart": apart,
+    }
+
+
+def _figures_apart(one: Path, other: Path) -> dict[str, float]:
+    """How far the metrics of the same jobs are apart, and how many labels differ."""
+    mine = {_setting(path): path.parent for path in one.rglob("metrics.json")}
+    metrics, labels, n_rows = [], 0, 0
+    for path in other.rglob("metrics.json"):
+        twin = mine[_setting(path)]
+        a, b = (json.loads((folder / "metrics.json").read_text()) for folder in (path.parent, twin))
+        metrics += [abs(a[r][m]["mean"] - b[r][m]["mean"]) for r in a for m in a[r]]
+        for fold in (path.parent / "folds").iterdir():
+            tables = [
+                pd.read_csv(folder / "folds" / fold.name / "predictions.csv")
+                for folder in (path.parent, twin)
+            ]
+            columns = [name for name in tables[0] if name.startswith("codes|")]
+            guesses = [table[columns].to_numpy().argmax(1) for table in tables]
+            labels += int((guesses[0] != guesses[1]).sum())
+            n_rows += len(guesses[0])
+    return {"metric_largest": max(metrics), "labels_that_differ": labels, "n_labels": n_rows}
+
+
+def _setting(path: Path) -> tuple[float, int]:
+    config = yaml.safe_load((path.parent / "config.yaml").read_text())
+    return config["corruption"]["level"], config["seed"]
+
+
+def curve(name: str, most: int) -> list[dict[str, float]]:
+    """Seconds and peak memory of fitting N models of one fold together, each in a process of its own."""
+    found = []
+    for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000):
+        if n > most:
+            break
+        text = f"import bench_sweep; bench_sweep.one_point({name!r}, {n})"
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", text],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+        )
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+        print(name, found[-1], flush=True)
+    return found
+
+
+def one_point(name: str, n_models: int) -> None:
+    """Fit models of one fold together, and print what it took."""
+    torch.set_num_threads(THREADS)
+    settings, work = work_of(name)
+    n_seeds = min(N_SEEDS, n_models)
+    jobs = [(round(0.05 + 2.0 * k / n_models, 4), k % n_seeds) for k in range(n_models)]
+    specs = [job[0] for job in specs_of(settings, work, jobs)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    fit_together(specs)
+    seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    fit_many(specs[:1])
+    alone = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        json.dumps(
+            {
+                "n_models": n_models,
+                "seconds": round(seconds, 3),
+                "seconds_a_model": round(seconds / n_models, 4),
+                "seconds_alone": round(alone, 3),
+                "peak_mb_beyond_the_data": round((peak - before) / 1024, 1),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
