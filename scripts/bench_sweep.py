@@ -33,6 +33,7 @@ import pandas as pd
 import torch
 import yaml
 from joblib import Parallel, delayed
+from omegaconf import OmegaConf
 
 from eegdae.evaluation.fitting import _Prepared
 from eegdae.run import git_commit, versions
@@ -97,7 +98,7 @@ def work_of(name: str) -> tuple[Any, Work]:
     """Settings and rows of a set."""
     register_resolvers()
     config = compose_command("train", [*SETS[name], *COMMON], conf_dir())
-    plain = plain_config({key: config[key] for key in config if key != "hydra"})
+    plain = plain_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
     settings = read_settings(plain)
     return settings, make_work(settings, plain)
 

@@ -18,7 +18,7 @@ from eegdae.models.activations import ACTIVATIONS
 
 _SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "linear": lambda slope, z: slope,
-    "relu": lambda slope, z: slope.mul_(z > 0),
+    "relu": lambda slope, z: torch.ops.aten.threshold_backward.grad_input(slope, z, 0, grad_input=slope),
     "leaky_relu": lambda slope, z: torch.where(z > 0, slope, 0.01 * slope),
     "elu": lambda slope, z: slope.mul_(z.clamp(max=0).add_(1)),
     "tanh": lambda slope, z: slope.mul_(z.square().neg_().add_(1)),
@@ -113,12 +113,15 @@ def squared_error(
         loss: Tensor = torch.linalg.vector_norm(error, dim=(1, 2)).square() / count
         if grads is None:
             return loss
-        slope = error.mul_(2.0 / count)
+        # the slopes of the weights are smaller than the error: they are what is scaled
+        slope, scale = error, 2.0 / count
         for number in range(len(links) - 1, -1, -1):
             link = links[number]
             slope = _SLOPES[link.activation](slope, outputs[number + 1])
-            torch.bmm(slope.transpose(1, 2), outputs[number], out=grads[link.weight])
-            torch.sum(slope, 1, out=grads[link.bias])
+            weight, bias = grads[link.weight], grads[link.bias]
+            torch.baddbmm(weight, slope.transpose(1, 2), outputs[number], beta=0, alpha=scale, out=weight)
+            torch.sum(slope, 1, out=bias)
+            bias.mul_(scale)
             if number:
                 slope = torch.bmm(slope, params[link.weight])
         return loss

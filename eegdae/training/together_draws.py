@@ -18,8 +18,8 @@ from eegdae.training.fit import FitSpec, graph_of
 from eegdae.training.locality import LocalityGraph, LocalityTerm
 from eegdae.training.stage_plan import StagePlan
 
-CHUNK_BYTES = 2**21
-"""Bytes of corrupted rows that are worked on at once on a CPU: more would leave its second cache."""
+CHUNK_BYTES = 2**22
+"""Bytes of corrupted rows that are worked on at once on a CPU: more would not stay near the processor."""
 
 GPU_CHUNK_BYTES = 2**29
 """The same on a GPU, which wants large products."""
