@@ -265,6 +265,7 @@ def test_a_composition_is_shown_and_not_searched(capsys):
     assert not asks_for_search(["search=levels", "--cfg", "job"])
     assert not asks_for_search(["search=levels", "search=none"])
     assert not asks_for_search(["seed=1"])
+    assert asks_for_search(["-cd", "mine", "search=levels"])
     assert asks_for_search(["seed=1", "search=levels"])
 
 

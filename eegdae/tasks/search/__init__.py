@@ -22,7 +22,7 @@ def asks_for_search(args: Sequence[str]) -> bool:
     args : sequence of str
         As the shell gave them.
     """
-    is_shown = any(arg.startswith(("--cfg", "-c", "--info", "-i", "--resolve")) for arg in args)
+    is_shown = any(arg.partition("=")[0] in ("--cfg", "-c", "--info", "-i", "--resolve") for arg in args)
     choices = [arg.partition("=")[2] for arg in args if arg.startswith("search=")]
     return bool(choices) and choices[-1] not in ("none", "") and not is_shown
 

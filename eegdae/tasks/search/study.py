@@ -176,10 +176,12 @@ class SharedStudy:
         mend = "give another search.study, or another folder by hydra.sweep.dir"
         if not isinstance(old, Mapping):
             raise EegdaeError(f"{where}: was not made by eegdae; {mend}")
-        for key in ("objectives", "space", "overrides"):
+        # overrides may differ that do not decide a result
+        is_other = old.get("config_hash") != about["config_hash"]
+        for key in ("objectives", "space", *(["overrides"] if is_other else [])):
             if old.get(key) != about[key]:
                 raise EegdaeError(f"{where}: is of another search ({_difference(key, old, about)}); {mend}")
-        if old.get("config_hash") != about["config_hash"]:
+        if is_other:
             raise EegdaeError(f"{where}: is of another search (other configuration files); {mend}")
         begun = [t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         if begun and not any((self.folder.path / str(t.number)).exists() for t in begun):

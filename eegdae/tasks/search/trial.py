@@ -60,13 +60,15 @@ def run_trial(plan: SearchPlan, shared: SharedStudy, trial: optuna.Trial) -> Pat
         (plan.path / str(before)).rename(folder)
     resumes = (folder / "run.json").exists()
     drawn: Mapping[str, Value] = trial.params
+    # on the screen a trial is one line
+    has_own = any(text.startswith("hydra/job_logging=") for text in plan.texts)
+    quiet = () if has_own else ("hydra.job_logging.root.handlers=[file]",)
     config = plan.compose(
         [
             *plan.options.space.overrides(drawn),
             f"resume={override_text(resumes)}",
             f"hydra.run.dir={_quoted(folder)}",
-            # on the screen a trial is one line
-            "hydra.job_logging.root.handlers=[file]",
+            *quiet,
         ]
     )
     check_composition(config)
