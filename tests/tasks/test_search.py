@@ -161,13 +161,42 @@ def test_a_trial_that_fails_is_listed_and_tried_again_by_a_resume(small, flags, 
     assert sorted(trial["number"] for trial in found(tmp_path / "s")["trials"]) == [0, 2]
     lines = (tmp_path / "s/search.log").read_text().splitlines()
     assert "several objectives: no trial is pruned" in lines
-    assert "Pareto front, 1 trials that no other beats in all of its objectives:" in lines
+    assert "Pareto front, 1 trial that no other beats in all of its objectives:" in lines
 
 
 def test_trials_that_all_fail_end_the_search(small, tmp_path, capsys):
     args = [*small, "search=optuna", WIDTHS, "search.n_trials=9", "split.n_folds=40"]
     line = error_line(capsys, [*args, f"hydra.sweep.dir={tmp_path / 's'}"])
     assert line.startswith("search: the first 3 trials all failed: split.n_folds=40")
+
+
+def test_a_set_without_labels_is_searched_by_reconstruction(tmp_path):
+    arrays = recordings(n_people=4)
+    del arrays["label"]
+    args = ["train", *my_recordings(tmp_path, arrays), *SMALL, "report=none", *GRID, "search.pruner=none"]
+    lines = finish_here([*args, "search.objectives=[reconstruction]", f"hydra.sweep.dir={tmp_path / 's'}"])
+    assert any("of held-out test windows (without their labels)" in line for line in lines)
+    assert any(
+        line.startswith("Chosen by how well held-out test windows were brought back") for line in lines
+    )
+    for trial in found(tmp_path / "s")["trials"]:
+        folds = [tmp_path / "s" / trial["folder"] / f"folds/{k}/reconstruction.json" for k in (0, 1)]
+        squares = [json.loads(fold.read_text())["power"]["reconstructed"] ** 2 for fold in folds]
+        assert trial["values"] == [pytest.approx((sum(squares) / 2) ** 0.5)]
+
+
+@pytest.mark.slow
+def test_the_best_trial_has_a_report_and_settings_are_compared(small, tmp_path):
+    folder = tmp_path / "s"
+    args = [arg for arg in small if arg != "report=none"]
+    lines = finish_here([*args, *GRID, f"hydra.sweep.dir={folder}"])
+    best = next(line for line in lines if line.startswith("  run:   ")).removeprefix("  run:   ")
+    assert [path.parent for path in folder.glob("*/report.html")] == [Path(best)]
+    assert (folder / "sweep.html").exists()
+    assert (folder / "sweep.csv").read_text().count("\n") > 2
+    # nothing of the end is in the log of the last trial
+    for number in "01":
+        assert (folder / number / "train.log").read_text().splitlines()[-1].startswith("run: ")
 
 
 # bad input: refused before anything is made
@@ -178,6 +207,7 @@ def test_trials_that_all_fail_end_the_search(small, tmp_path, capsys):
     [
         (["search=levls"], "search=levls: no such choice; did you mean 'levels'"),
         (["search=levels", "-m"], "-m: not together with search=levels"),
+        (["search=levels", "hydra.mode=MULTIRUN"], "-m: not together with search=levels"),
         (["search=levels", "search.sampler=tpee"], "search.sampler='tpee': not known; did you mean 'tpe'"),
         (["search=levels", "search.n_trials=0"], "search.n_trials=0: must be a whole number, 1 or more"),
         (["search=levels", "search.n_trials=many"], "search.n_trials='many': must be a whole number"),

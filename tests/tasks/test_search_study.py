@@ -137,9 +137,12 @@ def test_a_failed_trial_counts_and_is_tried_again_by_a_resume_alone(tmp_path):
     shared = go_on(join(tmp_path, options))
     assert len(shared.study.trials) == 2
     leave(shared)
-    shared = go_on(join(tmp_path, options, resume=True))
-    assert [t.state.name for t in shared.trials()] == ["COMPLETE", "COMPLETE"]
-    assert shared.trials()[1].params == failed.params
+    shared = join(tmp_path, options, resume=True)
+    again = shared.take()
+    assert again.params == failed.params
+    shared.tell_failed(again, "no memory")
+    assert shared.take() is None  # once
+    assert [t.state.name for t in shared.trials()] == ["COMPLETE", "FAIL"]
 
 
 def test_more_trials_of_a_search_that_was_over(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from eegdae.tasks.prepare import counted
 from eegdae.tasks.search.objectives import Objective
 from eegdae.tasks.search.study import SharedStudy, drawn_of, why_ended
 
@@ -114,12 +115,16 @@ def last_lines(shared: SharedStudy, command: Sequence[str]) -> list[str]:
     """
     options, trials = shared.options, shared.trials()
     counts = [(sum(t.state == state for t in trials), name) for state, name in _STATES.items()]
-    lines = [f"search: {len(trials)} trials: " + ", ".join(f"{n} {name}" for n, name in counts if n)]
+    lines = [
+        f"search: {counted(len(trials), 'trial')}: " + ", ".join(f"{n} {name}" for n, name in counts if n)
+    ]
     best = best_trials(shared)
     if not best:
         return [*lines, "no trial is whole, so none is best"]
     if len(options.objectives) > 1:
-        lines.append(f"Pareto front, {len(best)} trials that no other beats in all of its objectives:")
+        lines.append(
+            f"Pareto front, {counted(len(best), 'trial')} that no other beats in all of its objectives:"
+        )
     for trial in best:
         first = ("best so far: " if counts[3][0] else "best: ") if len(options.objectives) == 1 else "  "
         lines.append(f"{first}trial {trial.number}: {figures(trial.values, options.objectives)}")

@@ -48,7 +48,7 @@ class SearchPlan:
     def __init__(self, args: Sequence[str], folder: Path) -> None:
         flags = parse_flags(args)
         choice = next(arg for arg in args if arg.startswith("search="))
-        if flags.multirun:
+        if flags.multirun or any(text.startswith("hydra.mode=") for text in flags.overrides):
             raise EegdaeError(
                 f"-m: not together with {choice}, which starts its runs by itself; leave -m out"
             )
