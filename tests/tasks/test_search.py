@@ -16,7 +16,7 @@ from shell import SMALL, command, error_line, finish, my_recordings, recordings,
 from eegdae.cli import main
 from eegdae.run import config_hash, read_config
 from eegdae.tasks.launch import conf_dir
-from eegdae.tasks.overrides import compose_command, searchpath_override
+from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.search import asks_for_search
 from eegdae.tasks.search.options import read_search
@@ -83,7 +83,7 @@ def test_a_trial_is_a_whole_run_in_a_folder_of_its_number(over, flags):
     # what a search is made of is no part of a run
     config = read_config(folder / "0")
     assert config["model"]["hidden"] == [8, 2]
-    own = searchpath_override(Path(flags[1]))
+    own = str(check_args("train", flags, conf_dir()).overrides[-1].input_line)
     assert config_hash(config) == config_hash(compose(*SMALL, "model.hidden=[8,2]", own))
 
 

@@ -15,13 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from eegdae.errors import EegdaeError
 from eegdae.run import config_hash
 from eegdae.tasks.launch import hydra_message
-from eegdae.tasks.overrides import (
-    check_args,
-    check_composition,
-    compose_command,
-    parse_flags,
-    searchpath_override,
-)
+from eegdae.tasks.overrides import check_args, check_composition, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.search.options import SearchOptions, read_search
 from eegdae.tasks.settings import read_settings
@@ -46,33 +40,25 @@ class SearchPlan:
     """
 
     def __init__(self, args: Sequence[str], folder: Path) -> None:
-        flags = parse_flags(args)
-        choice = next(arg for arg in args if arg.startswith("search="))
-        if flags.multirun or any(text.startswith("hydra.mode=") for text in flags.overrides):
+        given = check_args("train", args, folder)
+        if given.is_sweep:
+            choice = next(arg for arg in args if arg.startswith("search="))
             raise EegdaeError(
                 f"-m: not together with {choice}, which starts its runs by itself; leave -m out"
             )
-        for text in flags.overrides:
-            if text.startswith(("hydra/launcher=", "hydra/sweeper=")) and not text.endswith("=basic"):
-                raise EegdaeError(
-                    f"{text}: not with a search; start the same command several times instead, with the same "
-                    "hydra.sweep.dir=DIR, and search.storage=URL for several machines"
-                )
-        check_args("train", args, folder)
-        own = [searchpath_override(Path(flags.config_dir))] if flags.config_dir else []
-        self.folder, self.own = folder, own
-        config = compose_command("train", [*flags.overrides, *own], folder)
+        self.folder = folder
+        self.own = [str(override.input_line) for override in given.overrides[len(given.texts) :]]
+        config = compose_command("train", [*given.texts, *self.own], folder)
         plain = _plain(config)
         self.options: SearchOptions = read_search(plain)
-        self.texts = [text for text in flags.overrides if not _is_of_search(text)]
+        self.texts = [text for text in given.texts if not _is_of_search(text)]
         self.resume = bool(plain["resume"] or plain["sweep"]["resume"])
         self.hash, self.report = config_hash(plain), plain["report"]
         self.path = Path(str(config.hydra.sweep.dir)).absolute()
-        words = [*(["--config-dir", flags.config_dir] if flags.config_dir else []), *self.texts]
-        self.command = ["eegdae", "train", *map(shlex.quote, words)]
-        self._check(plain, flags.overrides)
+        self.command = ["eegdae", "train", *map(shlex.quote, [*given.flags, *self.texts])]
+        self._check(config, plain, given.texts)
 
-    def _check(self, plain: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    def _check(self, config: DictConfig, plain: Mapping[str, Any], overrides: Sequence[str]) -> None:
         named = any(text.startswith("hydra.sweep.dir=") for text in overrides)
         if any(text.startswith(("hydra.run.dir=", "hydra.sweep.subdir=")) for text in overrides):
             raise EegdaeError(
@@ -80,12 +66,18 @@ class SearchPlan:
             )
         if self.resume and not named:
             raise EegdaeError("sweep.resume=true: name the folder of the search: hydra.sweep.dir=DIR")
+        launcher = config.hydra.runtime.choices.get("hydra/launcher")
+        if launcher != "basic":
+            raise EegdaeError(
+                f"hydra/launcher={launcher}: not with a search; start the same command several times "
+                "instead, with "
+                "the same hydra.sweep.dir=DIR, and search.storage=URL for several machines"
+            )
         devices = read_settings(plain).recipe.schedule.hardware
         if devices.n_processes > 1:
             raise EegdaeError(
                 f"trainer.devices={devices.devices}: not with a search, whose trials are runs of one "
-                "process; start "
-                "the same command several times instead"
+                "process; start the same command several times instead"
             )
         keys = [text.lstrip("+~").partition("=")[0] for text in self.texts]
         for parameter in self.options.space.parameters:
