@@ -133,7 +133,7 @@ def _do_trial(plan: SearchPlan, shared: SharedStudy, trial: optuna.Trial) -> str
     if best and len(options.objectives) == 1:
         said += f"; best {best[0].values[0]:.4g} (trial {best[0].number})"
     elif best:
-        said += f"; Pareto front: trials {', '.join(str(other.number) for other in best)}"
+        said += f"; Pareto front: {', '.join(str(other.number) for other in best)}"
     log.info(f"{said}; {time.monotonic() - started:.0f} s")
     return error
 
