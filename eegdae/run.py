@@ -32,7 +32,7 @@ from eegdae.folder_lock import lock_folder
 FORMAT = 2
 """Version of the layout and of checkpoints; raised when either changes."""
 
-NOT_HASHED = ("resume", "debug", "report", "paths", "prepare", "hydra", "logger", "sweep")
+NOT_HASHED = ("resume", "debug", "report", "paths", "prepare", "hydra", "logger", "search", "sweep")
 _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mne", "numpy", "scipy", "scikit-learn", "pandas")
 
 

@@ -24,6 +24,7 @@ from eegdae.tasks.elsewhere import Anywhere, surroundings, told_of_loss
 from eegdae.tasks.launchers import unknown_setting
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
+from eegdae.tasks.search import asks_for_search, search
 from eegdae.tasks.sweep import Sweep, begin_job
 from eegdae.tasks.sweep_jobs import leave_failure
 from eegdae.tasks.sweep_plan import plan_sweep
@@ -105,6 +106,8 @@ def launch(command: str, args: Sequence[str]) -> int:
         print(help_text(command, folder))
         return 0
     given, args = args, [word for arg in args for word in _data_path(arg, args)]
+    if command == "train" and asks_for_search(args):
+        return search(args, folder)
     outcome, sweep = _Outcome(), None
     # Hydra would print its own account of an error and exit 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -167,6 +170,8 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
     try:
         plain = plain_config(config)
         check_targets(plain)
+        if command == "train" and (plain.get("search") or {}).get("sampler", "none") != "none":
+            raise EegdaeError("search: is asked for on the command line only: search=levels, with no -m")
         if in_sweep and begin_job(folder, plain):
             log.info(f"job {hydra.job.num}: done already")
             return read_json(folder / "metrics.json")
@@ -184,7 +189,7 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
         known = EegdaeError(f"{error.filename or hydra.runtime.output_dir}: {error.strerror or error}")
         known.__cause__ = error
     except Exception as error:
-        known = _unforeseen(error)
+        known = unforeseen(error)
         known.__cause__ = error
     if not in_sweep:
         outcome.error = known
@@ -196,7 +201,7 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
     return None
 
 
-def _unforeseen(error: Exception) -> EegdaeError:
+def unforeseen(error: Exception) -> EegdaeError:
     """One line for what no check caught."""
     said = " ".join(str(error).split())
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in said):

@@ -130,6 +130,33 @@ def check_args(command: str, args: Sequence[str], folder: Path) -> Arguments:
     )
 
 
+def override_text(value: object) -> str:
+    """Write a value as it stands behind the ``=`` of an override.
+
+    Parameters
+    ----------
+    value : object
+        Plain Python. Text that is a value of Hydra's grammar, such as ``[power,plv]``, stays as it is;
+        other text is quoted.
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}: {override_text(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(map(override_text, value)) + "]"
+    text = str(value)
+    try:
+        override = OverridesParser.create().parse_override(f"key={text}")
+        if text and not override.is_sweep_override():
+            return text
+    except HydraException:
+        pass
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def compose_command(command: str, overrides: Sequence[str], folder: Path) -> DictConfig:
     """Compose a command's configuration, Hydra's own part with it; nothing is instantiated.
 

@@ -79,7 +79,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         Names the key, the value and what is allowed.
     """
     check_targets(config)
-    known("", config, (*_TOP, "report", "logger", "sweep"))
+    known("", config, (*_TOP, "report", "logger", "search", "sweep"))
     needed("", config, _TOP)
     for key in ("resume", "debug"):
         flag(key, config[key])
