@@ -116,7 +116,7 @@ def _dispatch(args: list[str]) -> int:
     if command not in COMMANDS:
         raise EegdaeError(f"{command!r}: no such command; {did_you_mean(command, COMMANDS)}")
     if command == "sweep-report":
-        from eegdae.tasks.sweep_report import sweep_report
+        from eegdae.tasks.sweep.report import sweep_report
 
         if len(rest) != 1 or rest[0].startswith("-"):
             if rest in (["-h"], ["--help"]):

@@ -51,7 +51,7 @@ class CheckedSweeper(BasicSweeper):
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Do nothing: `eegdae.tasks.sweep_plan.plan_sweep` has looked."""
+        """Do nothing: `eegdae.tasks.sweep.plan.plan_sweep` has looked."""
 
 
 class VectorizedLauncher(Launcher):
@@ -105,7 +105,7 @@ class VectorizedLauncher(Launcher):
     def _configs(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[DictConfig]:
         """Compose all jobs."""
         from eegdae.tasks.launch import conf_dir
-        from eegdae.tasks.sweep_configs import JobConfigs
+        from eegdae.tasks.sweep.configs import JobConfigs
 
         assert self.config is not None
         assert self.hydra_context is not None

@@ -230,7 +230,7 @@ def _figures_apart(one: Path, other: Path) -> dict[str, float]:
                 pd.read_csv(folder / "folds" / fold.name / "predictions.csv")
                 for folder in (path.parent, twin)
             ]
-            columns = [name for name in tables[0] if name.startswith("codes|")]
+            columns = [name for name in map(str, tables[0]) if name.startswith("codes|")]
             guesses = [table[columns].to_numpy().argmax(1) for table in tables]
             labels += int((guesses[0] != guesses[1]).sum())
             n_rows += len(guesses[0])

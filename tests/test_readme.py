@@ -16,7 +16,7 @@ from eegdae.tasks.launch import _data_path, conf_dir, register_resolvers
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.settings import read_settings
-from eegdae.tasks.sweep_plan import plan_sweep
+from eegdae.tasks.sweep.plan import plan_sweep
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

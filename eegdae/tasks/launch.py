@@ -25,9 +25,9 @@ from eegdae.tasks.launchers import unknown_setting
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.search import asks_for_search, search
-from eegdae.tasks.sweep import Sweep, begin_job
-from eegdae.tasks.sweep_jobs import leave_failure
-from eegdae.tasks.sweep_plan import plan_sweep
+from eegdae.tasks.sweep.around import Sweep, begin_job
+from eegdae.tasks.sweep.jobs import leave_failure
+from eegdae.tasks.sweep.plan import plan_sweep
 from eegdae.tasks.targets import check_targets
 from eegdae.tasks.threads import on_threads, threads_of
 
@@ -309,8 +309,12 @@ def help_text(command: str, folder: Path) -> str:
     used = [
         path for path in groups if re.search(rf"^\s*- (override /)?{path.name}:", entry, flags=re.MULTILINE)
     ]
-    width = max((len(path.name) for path in used), default=0)
-    choices = [f"  {path.name:<{width}}  {' | '.join(_options(path))}" for path in used]
+    named = {path.name: _options(path) for path in used}
+    if command == "train":
+        # two of these are not files
+        named["hydra/launcher"] = sorted(["basic", "vectorized", *_options(folder / "hydra" / "launcher")])
+    width = max(map(len, named), default=0)
+    choices = [f"  {name:<{width}}  {' | '.join(options)}" for name, options in named.items()]
     return (
         f"usage: eegdae {command} [-m] [group=choice] [key=value ...]\n\n"
         f"groups:\n"

@@ -27,7 +27,7 @@ from eegdae.tasks.final import save_fits
 from eegdae.tasks.folds import has_fold, keep_fold
 from eegdae.tasks.ocular import final_correction
 from eegdae.tasks.settings import Settings, read_settings
-from eegdae.tasks.sweep import resumes
+from eegdae.tasks.sweep.around import resumes
 from eegdae.tasks.work import AHEAD, Ahead, Work, make_work
 
 log = logging.getLogger("eegdae")

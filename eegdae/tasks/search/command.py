@@ -85,7 +85,7 @@ def _search(plan: SearchPlan, shared: SharedStudy) -> int:
 def _report(plan: SearchPlan, shared: SharedStudy) -> None:
     """Compare the settings as ``eegdae sweep-report`` does, and give the best run its page."""
     from eegdae.tasks.report_file import write_report
-    from eegdae.tasks.sweep_report import sweep_report
+    from eegdae.tasks.sweep.report import sweep_report
 
     try:
         best = best_trials(shared)

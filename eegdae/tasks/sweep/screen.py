@@ -14,8 +14,8 @@ from eegdae.reporting.html import Table
 from eegdae.reporting.names import ERROR_NAMES, metric_name, representation_name
 from eegdae.reporting.sweep import p_text
 from eegdae.reporting.tables import cell, interval, setting_cell, setting_key
-from eegdae.tasks.sweep_answer import Answer
-from eegdae.tasks.sweep_findings import Findings
+from eegdae.tasks.sweep.answer import Answer
+from eegdae.tasks.sweep.findings import Findings
 
 FEW = 10
 """Settings that are all shown; of more there are `MOST_ROWS`."""

@@ -16,9 +16,9 @@ from eegdae.errors import EegdaeError
 from eegdae.folder_lock import lock_folder
 from eegdae.run import FORMAT, config_hash, read_json, replace_file
 from eegdae.tasks.prepare import counted
-from eegdae.tasks.sweep_jobs import FAILED, Job, JobFolders, best_run
-from eegdae.tasks.sweep_line import LiveLine, Progress
-from eegdae.tasks.sweep_plan import SweepPlan
+from eegdae.tasks.sweep.jobs import FAILED, Job, JobFolders, best_run
+from eegdae.tasks.sweep.line import LiveLine, Progress
+from eegdae.tasks.sweep.plan import SweepPlan
 
 log = logging.getLogger("eegdae")
 
@@ -161,7 +161,7 @@ class Sweep:
 
     def _report(self, jobs: Sequence[Job]) -> None:
         """Compare the settings, as ``eegdae sweep-report`` does, and give the best run its page."""
-        from eegdae.tasks.sweep_report import sweep_report
+        from eegdae.tasks.sweep.report import sweep_report
 
         _whatever_comes(lambda: sweep_report(self.folder), "no sweep report")
         best = best_run(jobs)

@@ -13,7 +13,7 @@ from eegdae.tasks.launch import conf_dir, register_resolvers
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
 from eegdae.tasks.settings import read_settings
-from eegdae.tasks.sweep_plan import plan_sweep
+from eegdae.tasks.sweep.plan import plan_sweep
 
 register_resolvers()
 

@@ -15,11 +15,11 @@ from eegdae.reporting import sweep_page
 from eegdae.reporting.sweep_data import SweepData
 from eegdae.reporting.tables import setting_key
 from eegdae.run import replace_file
-from eegdae.tasks.sweep_findings import Findings, find
-from eegdae.tasks.sweep_runs import Run, left_out_lines, read_runs
-from eegdae.tasks.sweep_screen import answer_table, baselines_table, screen_lines
-from eegdae.tasks.sweep_search import SearchRecord, read_search
-from eegdae.tasks.sweep_tables import csv_bytes, parquet_bytes, runs_table, settings_csv
+from eegdae.tasks.sweep.findings import Findings, find
+from eegdae.tasks.sweep.runs import Run, left_out_lines, read_runs
+from eegdae.tasks.sweep.screen import answer_table, baselines_table, screen_lines
+from eegdae.tasks.sweep.search import SearchRecord, read_search
+from eegdae.tasks.sweep.tables import csv_bytes, parquet_bytes, runs_table, settings_csv
 
 
 def sweep_report(folder: Path) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegdae.evaluation.metrics import METRICS
-from eegdae.tasks.sweep_runs import Run
+from eegdae.tasks.sweep.runs import Run
 
 
 def setting_values(runs: Sequence[Run], keys: Sequence[str]) -> list[dict[str, Hashable]]:

@@ -13,7 +13,7 @@ from typing import Any
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.sweep import flat_config
 from eegdae.run import FORMAT
-from eegdae.tasks.sweep_files import (
+from eegdae.tasks.sweep.files import (
     Figures,
     Groups,
     read_errors,

@@ -11,8 +11,8 @@ from conftest import TINY
 
 from eegdae.cli import main
 from eegdae.evaluation.metrics import METRICS
-from eegdae.tasks.sweep_choice import NestedChoice
-from eegdae.tasks.sweep_runs import read_runs
+from eegdae.tasks.sweep.choice import NestedChoice
+from eegdae.tasks.sweep.runs import read_runs
 
 METRIC = METRICS[0]
 VALIDATION = ([0.5, 0.9], [0.8, 0.2], [0.8, 0.1])

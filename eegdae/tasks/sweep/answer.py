@@ -13,8 +13,8 @@ from eegdae.errors import EegdaeError
 from eegdae.evaluation.choice import choose
 from eegdae.evaluation.metrics import METRICS, interval, paired_difference
 from eegdae.reporting.tables import setting_cell, setting_key
-from eegdae.tasks.sweep_choice import NestedChoice
-from eegdae.tasks.sweep_runs import Run
+from eegdae.tasks.sweep.choice import NestedChoice
+from eegdae.tasks.sweep.runs import Run
 
 CHOSEN_ON_TEST = (
     "Best: chosen on the same folds that its figure comes from, as not every run has validation figures: "

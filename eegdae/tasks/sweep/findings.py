@@ -14,10 +14,10 @@ from eegdae.evaluation.metrics import METRICS, MIN_GROUPS
 from eegdae.evaluation.sweep import LEVEL, setting_table
 from eegdae.evaluation.sweep_errors import error_ratio, error_table
 from eegdae.tasks.settings import read_alignment
-from eegdae.tasks.sweep_answer import Answer, answer_lines, mean_figures
-from eegdae.tasks.sweep_runs import Run
-from eegdae.tasks.sweep_search import SearchRecord
-from eegdae.tasks.sweep_tables import setting_values
+from eegdae.tasks.sweep.answer import Answer, answer_lines, mean_figures
+from eegdae.tasks.sweep.runs import Run
+from eegdae.tasks.sweep.search import SearchRecord
+from eegdae.tasks.sweep.tables import setting_values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

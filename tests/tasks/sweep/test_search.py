@@ -5,7 +5,7 @@ import json
 import pytest
 
 from eegdae.errors import EegdaeError
-from eegdae.tasks.sweep_search import read_search
+from eegdae.tasks.sweep.search import read_search
 
 
 def write(folder, trials, **more):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from eegdae.tasks.sweep_jobs import Job, JobFolders
+from eegdae.tasks.sweep.jobs import Job, JobFolders
 
 EVERY = 2.0
 """Seconds between two looks at the folders."""

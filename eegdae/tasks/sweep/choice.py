@@ -10,7 +10,7 @@ import pandas as pd
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.choice import choose_by_fold
 from eegdae.evaluation.metrics import METRICS, group_metrics
-from eegdae.tasks.sweep_runs import Run
+from eegdae.tasks.sweep.runs import Run
 
 _PREFIXES = ("codes|", "autoencoder|")
 

@@ -8,7 +8,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from eegdae.tasks.launch import conf_dir, register_resolvers
-from eegdae.tasks.sweep_configs import JobConfigs
+from eegdae.tasks.sweep.configs import JobConfigs
 
 JOBS = {
     "values": (["corruption.level=0.5", "seed=3"], ["corruption.level=0", "seed=4"]),

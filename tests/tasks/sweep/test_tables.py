@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from eegdae.tasks.sweep_runs import Run
-from eegdae.tasks.sweep_tables import csv_bytes, parquet_bytes, runs_table, setting_values
+from eegdae.tasks.sweep.runs import Run
+from eegdae.tasks.sweep.tables import csv_bytes, parquet_bytes, runs_table, setting_values
 
 
 def run(name, problem="", **config):

@@ -10,10 +10,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
-from eegdae.tasks import sweep_line
-from eegdae.tasks.sweep_jobs import JobFolders
-from eegdae.tasks.sweep_line import LiveLine, Progress, duration
-from tasks.test_sweep_jobs import make
+from eegdae.tasks.sweep import line as sweep_line
+from eegdae.tasks.sweep.jobs import JobFolders
+from eegdae.tasks.sweep.line import LiveLine, Progress, duration
+from tasks.sweep.test_jobs import make
 
 
 def test_what_it_says(tmp_path):

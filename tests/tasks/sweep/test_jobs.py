@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from eegdae.tasks.sweep_jobs import Job, JobFolders, best_run, leave_failure
+from eegdae.tasks.sweep.jobs import Job, JobFolders, best_run, leave_failure
 
 
 def make(folder, *, validation=None, overrides=None, **run):

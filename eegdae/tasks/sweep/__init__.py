@@ -1,0 +1,1 @@
+"""Sweeps: looked through before they begin, held while their jobs run, summed up at the end."""
