@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from eegdae.tasks.elsewhere import Anywhere, surroundings, told_of_loss
 from eegdae.tasks.launchers import unknown_setting
 from eegdae.tasks.overrides import check_args, compose_command
 from eegdae.tasks.prepare import plain_config
+from eegdae.tasks.screen import in_files_only
 from eegdae.tasks.search import asks_for_search, search
 from eegdae.tasks.sweep.around import Sweep, begin_job
 from eegdae.tasks.sweep.jobs import leave_failure
@@ -180,9 +182,16 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
 
             if train_together(args, folder, plain, in_sweep=in_sweep):
                 return None
+        is_job = in_sweep and command == "train"
         more = {"in_sweep": in_sweep} if command == "train" else {}
-        with on_threads(threads_of(plain, hydra.launcher if in_sweep else None)):
-            return _task(command)(plain, folder, **more)
+        n_threads = threads_of(plain, hydra.launcher if in_sweep else None)
+        with on_threads(n_threads), in_files_only() if is_job else nullcontext():
+            found = _task(command)(plain, folder, **more)
+        if is_job:
+            from eegdae.tasks.train import in_short
+
+            log.info(f"job {hydra.job.num} done: {in_short(found)}")
+        return found
     except EegdaeError as error:
         known = error
     except OSError as error:

@@ -153,6 +153,24 @@ def metrics_lines(metrics: Mapping[str, Any], *, transductive: str = "") -> list
     return lines
 
 
+def in_short(metrics: Mapping[str, Any]) -> str:
+    """Say how well the codes of a run did, in a few words.
+
+    Parameters
+    ----------
+    metrics : mapping
+        As in ``metrics.json``.
+
+    Returns
+    -------
+    str
+        Of every metric mean and interval.
+    """
+    if not metrics:
+        return "no labels, judged by reconstruction"
+    return ", ".join(f"{metric.replace('_', ' ')} {_cell(metrics['codes'][metric])}" for metric in METRICS)
+
+
 def _cell(figure: Mapping[str, float | None]) -> str:
     if figure["mean"] is None:
         return "-"
