@@ -13,6 +13,7 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -230,12 +231,14 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of this package, Python and what the numbers depend on."""
     found = {"eegdae": eegdae.__version__, "python": platform.python_version()}
     return {**found, **{name: metadata.version(name) for name in _PACKAGES}}
 
 
+@cache
 def git_commit() -> str | None:
     """Commit of the checkout that this package runs from, None where it is installed without one."""
     root = Path(eegdae.__file__).parents[1]

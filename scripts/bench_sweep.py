@@ -16,6 +16,7 @@ and their time is scaled; the vectorised launcher does all of them.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -54,7 +55,7 @@ COMMON = ["model.hidden=[64,16]", "report=best"]
 N_LEVELS, N_SEEDS = 20, 5
 LAUNCHERS = {"vectorized": [], "joblib": ["hydra.launcher.n_jobs=2"], "basic": []}
 THREADS = 2
-PARTS = ("fit", "command", "curve")
+PARTS = ("fit", "command", "breakdown", "curve")
 MAIN = "import sys; from eegdae.cli import main; sys.exit(main())"
 
 
@@ -78,6 +79,9 @@ def main() -> None:
             write(found)
         if "command" in given.parts:
             part["command"] = command_times(name, given.measured)
+            write(found)
+        if "breakdown" in given.parts:
+            part["breakdown"] = breakdown(name)
             write(found)
         if "curve" in given.parts:
             part["curve"] = curve(name, given.curve)
@@ -139,13 +143,18 @@ def fit_times(name: str, n_measured: int) -> dict[str, Any]:
         # as if both were busy all the time
         seconds = pool(delayed(_fit_job)(settings, work, jobs[job]) for job in picked)
         times["joblib"] = sum(seconds) / 2 * len(jobs) / len(picked)
+    torch.set_num_threads(1)
+    other_threads = fit_many(specs[picked[-1]])
+    torch.set_num_threads(THREADS)
     apart = []
     for job, results in alone.items():
         for result in results:
             other = together[(job, result.spec.name, result.spec.view, result.spec.fold)]
-            losses = [[row["loss"] for row in one.history] for one in (result, other)]
-            if losses[0]:
-                apart.append(float(np.max(np.abs(np.array(losses[0]) / np.array(losses[1]) - 1))))
+            if result.history:
+                apart.append(_loss_apart(result, other))
+    by_threads = [
+        _loss_apart(*pair) for pair in zip(alone[picked[-1]], other_threads, strict=True) if pair[0].history
+    ]
     return {
         "n_jobs": len(jobs),
         "n_fits": sum(map(len, specs)),
@@ -153,8 +162,20 @@ def fit_times(name: str, n_measured: int) -> dict[str, Any]:
         "n_features": specs[0][0].x.shape[1],
         "seconds": {key: round(value, 2) for key, value in times.items()},
         "times_faster": {key: round(times[key] / times["vectorized"], 2) for key in ("basic", "joblib")},
-        "loss_apart": {"median": median(apart), "largest": max(apart), "n_models": len(apart)},
+        "loss_apart": _spread(apart),
+        "loss_apart_of_one_and_two_threads": _spread(by_threads),
     }
+
+
+def _loss_apart(one: FitResult, other: FitResult) -> float:
+    """Largest relative difference of the losses of two models, over all epochs."""
+    losses = [np.array([row["loss"] for row in each.history]) for each in (one, other)]
+    return float(np.max(np.abs(losses[0] / losses[1] - 1)))
+
+
+def _spread(apart: list[float]) -> dict[str, float]:
+    share = sum(value > 1e-4 for value in apart) / len(apart)
+    return {"median": median(apart), "largest": max(apart), "share_above_1e-4": share, "n_models": len(apart)}
 
 
 def _by_fold(specs: list[list[FitSpec]]) -> list[list[tuple[int, FitSpec]]]:
@@ -240,6 +261,75 @@ def _figures_apart(one: Path, other: Path) -> dict[str, float]:
 def _setting(path: Path) -> tuple[float, int]:
     config = yaml.safe_load((path.parent / "config.yaml").read_text())
     return config["corruption"]["level"], config["seed"]
+
+
+TIMED = {
+    "looking through and composing": (
+        ("eegdae.tasks.launch", "plan_sweep"),
+        ("eegdae.tasks.launch", "check_args"),
+        ("eegdae.tasks.sweep.configs", "JobConfigs.__call__"),
+    ),
+    "windows and features": (("eegdae.tasks.together", "make_work"),),
+    "fit": (("eegdae.evaluation.fitting", "fit_together"),),
+    "heads": (("eegdae.evaluation.judge", "_judged"),),
+    "folders of folds": (("eegdae.tasks.together", "keep_fold"),),
+    "jobs' own runs": (("eegdae.tasks.train", "train"),),
+    "sweep report": (("eegdae.tasks.sweep.report", "sweep_report"),),
+    "report of the best run": (("eegdae.tasks.report_file", "write_report"),),
+}
+"""What the vectorised command does -> the functions whose time is taken; none calls another."""
+
+
+def breakdown(name: str) -> dict[str, float]:
+    """Seconds of the parts of the vectorised command, in a process of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        text = f"import bench_sweep; bench_sweep.one_breakdown({name!r}, {scratch!r})"
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", text],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+        )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    print(name, found, flush=True)
+    return found
+
+
+def one_breakdown(name: str, scratch: str) -> None:
+    """Run the vectorised command with a clock at each part, and print what each took."""
+    start = time.perf_counter()
+    cli = importlib.import_module("eegdae.cli")
+    for module in ("eegdae.tasks.launch", "eegdae.tasks.train", "eegdae.tasks.together"):
+        importlib.import_module(module)
+    found = {"imports": time.perf_counter() - start}
+    for part, functions in TIMED.items():
+        found[part] = 0.0
+        for module, function in functions:
+            _clocked(importlib.import_module(module), function, part, found)
+    start = time.perf_counter()
+    swept = [f"corruption.level={','.join(map(str, levels()))}", f"seed=range(0,{N_SEEDS})"]
+    more = ["hydra/launcher=vectorized", f"hydra.sweep.dir={scratch}/sweep"]
+    cli.main(["train", "-m", *SETS[name], *COMMON, *swept, *more])
+    whole = found["imports"] + time.perf_counter() - start
+    found["all else"] = whole - sum(found.values())
+    print(json.dumps({"whole": round(whole, 1), **{part: round(value, 1) for part, value in found.items()}}))
+
+
+def _clocked(module: Any, function: str, part: str, found: dict[str, float]) -> None:
+    """Put a clock around a function, or a method."""
+    *owner, name = function.split(".")
+    holder = getattr(module, owner[0]) if owner else module
+    inner = getattr(holder, name)
+
+    def timed(*args: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return inner(*args, **options)
+        finally:
+            found[part] += time.perf_counter() - start
+
+    setattr(holder, name, timed)
 
 
 def curve(name: str, most: int) -> list[dict[str, float]]:

@@ -128,12 +128,24 @@ def _train_group(group: Sequence[Job]) -> Iterator[list[int]]:
             if first.settings.threads:
                 torch.set_num_threads(first.settings.threads)
             with logs.on(pack):
-                _train_pack(pack, work, logs)
+                _try_pack(pack, work, logs)
         for job in pack:
             AHEAD[job.folder.resolve()] = Ahead(work, job.run is not None, error or job.error)
         yield [job.number for job in pack]
         for job in pack:
             AHEAD.pop(job.folder.resolve(), None)
+
+
+def _try_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
+    """Train a pack; what goes wrong with all of it at once does not cost the jobs their own try."""
+    try:
+        _train_pack(pack, work, logs)
+    except EegdaeError as error:
+        for job in pack:
+            job.error = job.error or error
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        log.warning(f"warning: {len(pack)} jobs could not be trained together ({said}); they run one by one")
 
 
 def _packs(group: Sequence[Job], work: Work) -> Iterator[list[Job]]:
@@ -146,7 +158,8 @@ def _packs(group: Sequence[Job], work: Work) -> Iterator[list[Job]]:
             width = work.data.features[view.name].shape[1] if work.data.features else 0
             for n_out in view.hidden or recipe.hidden:
                 n_weights, width = n_weights + 2 * width * n_out, n_out
-        need = 4.0 * 2 * n_weights  # the model, and its level-0 twin
+            n_weights += width * len(work.windows)
+        need = 4.0 * 2 * n_weights  # weights and codes of the model and of its level-0 twin
         if pack and used + need > SHARE_OF_MEMORY * recipe.schedule.hardware.memory_gb * 1e9:
             yield pack
             pack, used = [], 0.0

@@ -136,3 +136,30 @@ def test_a_folder_that_holds_another_run_is_left_alone(basic, tmp_path, capsys):
     assert {path: path.read_bytes() for path in before} == before
     assert "the run in" in capsys.readouterr().err
     assert json.loads((folder / "1" / "run.json").read_text())["status"] == "done"
+
+
+def test_packs_that_fit_the_memory(tmp_path, monkeypatch):
+    """Jobs of a pack have run before the next pack is trained."""
+    packs, whole = [], together._train_pack
+
+    def seen(pack, *more):
+        done = [path.parent.name for path in tmp_path.rglob("validation.json")]
+        packs.append(([job.number for job in pack], sorted(done)))
+        return whole(pack, *more)
+
+    monkeypatch.setattr(together, "_train_pack", seen)
+    # a model and its twin: 2 x 4 bytes x (54 x 8 x 2 + 8 x 4 x 2 weights + 4677 x 4 codes)
+    budget = "trainer.memory_gb=0.00065"
+    assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0,0.4,0.8", budget) == 0
+    assert packs == [([0, 1], []), ([2], ["0", "1"])]
+
+
+def test_what_goes_wrong_with_all_costs_no_job(tmp_path, monkeypatch):
+    def broken(*args, **options):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(together, "judge_fold_together", broken)
+    assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0,0.8") == 0
+    line = "warning: 2 jobs could not be trained together (no such kernel); they run one by one"
+    assert line in (tmp_path / "sweep/0/train.log").read_text().splitlines()
+    assert len(list(tmp_path.rglob("validation.json"))) == 2
