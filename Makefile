@@ -43,6 +43,8 @@ bench: $(READY) ## measure again: benchmarks/*.json, and the tables made of them
 	$(BIN)/python scripts/bench_recordings.py
 	$(BIN)/python scripts/bench_sets.py
 	$(BIN)/python scripts/bench_ocular.py
+	$(BIN)/python scripts/bench_sweep.py
+	$(BIN)/python scripts/noise_curves.py
 	$(BIN)/python scripts/bench_digits.py
 	$(BIN)/python scripts/bench_depth.py
 	$(BIN)/python scripts/bench_denoising.py

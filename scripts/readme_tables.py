@@ -280,6 +280,64 @@ def connectivity_table(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
 
 
+def sweep_table(result: dict[str, Any]) -> str:
+    """Lay out what a hundred jobs take under each launcher, and where the time goes."""
+    sets = {name: part for name, part in result.items() if isinstance(part, dict) and "fit" in part}
+    ways = ("basic", "joblib", "vectorized")
+    head = [
+        "100 jobs, 64-16",
+        "features",
+        *(f"{way}, s" for way in ways),
+        "faster than basic",
+        "than joblib (2)",
+    ]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    notes = []
+    for name, part in sets.items():
+        rows = {f"{name}, {part['fit']['n_fits']} fits": part["fit"]}
+        if "command" in part:
+            rows[f"{name}, command to report"] = part["command"]
+        for what, row in rows.items():
+            counts = row["n_jobs"] if isinstance(row["n_jobs"], dict) else dict.fromkeys(ways, 100)
+            seconds = [f"{100 * row['seconds'][way] / counts[way]:.0f}" for way in ways]
+            faster = [f"{row['times_faster'][way]:.1f}" for way in ("basic", "joblib")]
+            cells = [what, str(row.get("n_features", "")), *seconds, *faster]
+            lines.append("| " + " | ".join(cells) + " |")
+        notes += [f"{name}: {note}" for note in _sweep_notes(part)]
+    return "\n".join([*lines, "", *(f"- {note}." for note in notes)])
+
+
+def _sweep_notes(part: dict[str, Any]) -> list[str]:
+    """Say how far results are apart, how many jobs were measured, and where the time went."""
+    fit, notes = part["fit"], []
+    apart, threads = (
+        f"{found['median']:.0e} ({found['share_above_1e-4']:.0%} above 1e-4, at most {found['largest']:.0e})"
+        for found in (fit["loss_apart"], fit["loss_apart_of_one_and_two_threads"])
+    )
+    notes.append(f"losses are {apart} from those of single fits; one thread for two moves them by {threads}")
+    if fit["n_measured"] < fit["n_jobs"]:
+        notes.append(f"basic and joblib fitted {fit['n_measured']} of the 100 jobs; their time is scaled")
+    if "command" in part:
+        different = part["command"]["figures_apart"]
+        counts = {key: str(n) for key, n in part["command"]["n_jobs"].items()}
+        notes.append(
+            f"jobs run by command: {_listed(counts)}; figures at most "
+            f"{different['metric_largest']:.0e} apart, {different['labels_that_differ']} of "
+            f"{different['n_labels']} labels other"
+        )
+    if "breakdown" in part:
+        parts = {key: f"{value:.0f}" for key, value in part["breakdown"].items()}
+        notes.append(f"seconds of the vectorised command: {_listed(parts)}")
+    if "curve" in part:
+        points = {
+            str(point["n_models"]): f"{point['seconds']:.2g} s, {point['peak_mb_beyond_the_data']:.0f} MB"
+            for point in part["curve"]
+        }
+        alone = f"{part['curve'][0]['seconds_alone']:.2g} s"
+        notes.append(f"models of one fold fitted together (one alone: {alone}): {_listed(points)}")
+    return notes
+
+
 def _read(name: str) -> dict[str, Any]:
     """Read what a benchmark left; the file is written after each of its parts."""
     found: dict[str, Any] = json.loads((ROOT / f"benchmarks/{name}.json").read_text())
@@ -309,6 +367,7 @@ def pages() -> dict[str, dict[str, str]]:
             "eyes": eyes_table(_read("ocular")),
             "eyes_verdict": eyes_verdict_table(_read("ocular")),
         },
+        "docs/sweeps.md": {"sweep": sweep_table(_read("sweep"))},
         "docs/denoising.md": {
             "digits": digits_table(_read("digits")),
             "depth": depth_table(_read("depth")),
