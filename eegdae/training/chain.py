@@ -113,15 +113,13 @@ def squared_error(
         loss: Tensor = torch.linalg.vector_norm(error, dim=(1, 2)).square() / count
         if grads is None:
             return loss
-        # the slopes of the weights are smaller than the error: they are what is scaled
-        slope, scale = error, 2.0 / count
+        # before the products, as autograd does it: so that both round alike
+        slope = error.mul_(2.0 / count)
         for number in range(len(links) - 1, -1, -1):
             link = links[number]
             slope = _SLOPES[link.activation](slope, outputs[number + 1])
-            weight, bias = grads[link.weight], grads[link.bias]
-            torch.baddbmm(weight, slope.transpose(1, 2), outputs[number], beta=0, alpha=scale, out=weight)
-            torch.sum(slope, 1, out=bias)
-            bias.mul_(scale)
+            torch.bmm(slope.transpose(1, 2), outputs[number], out=grads[link.weight])
+            torch.sum(slope, 1, out=grads[link.bias])
             if number:
                 slope = torch.bmm(slope, params[link.weight])
         return loss
