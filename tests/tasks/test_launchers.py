@@ -67,11 +67,12 @@ def assert_same_runs(folder, expected, *, failed=(1, 3), n_jobs=4):
         assert one["status"] == two["status"] == ("failed" if number in failed else "done")
         assert one.get("error") == two.get("error")
         assert one["config_hash"] == two["config_hash"]
-        last = (folder / str(number) / "train.log").read_text().splitlines()[-1]
+        lines = (folder / str(number) / "train.log").read_text().splitlines()
         if number in failed:
-            assert one["error"] in last
+            assert one["error"] in lines[-1]
             continue
-        assert str(folder / str(number)) in last
+        assert f"run:    {folder / str(number)}" in lines
+        assert lines[-1].startswith(f"job {number} done: balanced accuracy")
         assert one["threads"] == 1
         for name in ("metrics.json", "codes.npz", "model.ckpt", "folds/0/predictions.csv", "history.csv"):
             paths = [place / str(number) / name for place in (folder, expected)]
