@@ -142,7 +142,7 @@ def _shape(member: Member) -> Hashable:
     trained = len(spec.x) if member.trained is None else len(member.trained)
     return (
         *(repr(member.stack.config), spec.layout, tuple(spec.x.shape), spec.observed is None, trained, held),
-        *(plan, stopping.patience if stopping else None, schedule.optimizer.name),
+        *(plan, stopping, schedule.optimizer.name),
         repr(_static(spec.objective)),
     )
 

@@ -187,6 +187,8 @@ def shares_draws(a: Member, b: Member) -> bool:
         one.x is two.x
         and (one.seed, one.fold, one.view) == (two.seed, two.fold, two.view)
         and _same(one.corruption, two.corruption)
+        and _same(a.trained, b.trained)
+        and _same(a.held_out, b.held_out)
     )
 
 

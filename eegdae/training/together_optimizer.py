@@ -25,7 +25,7 @@ class OptimizersOfMany:
     def __init__(
         self, each: Sequence[Optimizer], params: Mapping[str, Tensor], grads: Mapping[str, Tensor]
     ) -> None:
-        self._each, self._grads = each, grads
+        self._grads = grads
         told: list[Optimizer] = []
         number = [_index(told, how) for how in each]
         # slices of models side by side that are told the same

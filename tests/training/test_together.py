@@ -152,6 +152,20 @@ def watch_groups(monkeypatch):
     return sizes
 
 
+@pytest.mark.filterwarnings("ignore::eegdae.training.TrainingWarning")
+def test_models_of_one_seed_that_hold_other_rows_out():
+    """As many rows, but of other groups: they must not be taken for the same."""
+    halves = [EarlyStopping(patience=1, share=share) for share in (0.25, 0.2)]  # 2 of 10 groups, either way
+    for hows in (halves, halves[:1] * 2):
+        check(
+            [
+                spec(schedule=replace(STOPPING, early_stopping=how), groups=groups, level=level)
+                for how, groups in zip(hows, (GROUPS, np.roll(GROUPS, 7)), strict=True)
+                for level in (0.3, 0.6)
+            ]
+        )
+
+
 @pytest.mark.parametrize("specs", CASES.values(), ids=CASES)
 @pytest.mark.filterwarnings("ignore::eegdae.training.TrainingWarning")
 def test_together_as_alone(specs):
