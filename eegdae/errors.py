@@ -24,6 +24,11 @@ class EegdaeError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+def one_line(error: BaseException, most: int = 200) -> str:
+    """Say what an error says in one line, of no more characters than that; its kind where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Say which names exist, the nearest first.
 

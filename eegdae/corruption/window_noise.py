@@ -106,5 +106,5 @@ class WindowNoise(Corruption):
         if self.seen is not None:
             both = self.seen.index_select(0, pair[:, 0]) & self.seen.index_select(0, pair[:, 1])
             step = step.masked_fill(~both, 0.0)
-        corrupted = x + level / math.sqrt(2.0) * step.to(x)
+        corrupted = x + level * (step.to(x) / math.sqrt(2.0))
         return corrupted, corrupted != x

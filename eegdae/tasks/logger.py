@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.run import NOT_HASHED, RunFolder, read_json
 from eegdae.tasks.ranks import FollowedRun
 from eegdae.tasks.run_names import run_name, sweep_of
@@ -161,7 +161,7 @@ class RunLog:
             tell(self._backend)
         except Exception as error:
             self._backend = None
-            said = " ".join(str(error).split())[:200] or type(error).__name__
+            said = one_line(error)
             log.warning(
                 f"warning: logger={self.kind}: {said}; the run goes on without it, its folder has all"
             )

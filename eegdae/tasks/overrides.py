@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.tasks.launchers import with_our_settings
 from eegdae.tasks.targets import check_targets
 
@@ -173,7 +173,7 @@ def compose_command(command: str, overrides: Sequence[str], folder: Path) -> Dic
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:  # Hydra lets a ValueError, an AttributeError or one of the YAML reader's out
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise EegdaeError(f"configuration of {command}: cannot be composed: {reason}") from error
     finally:
         GlobalHydra.instance().clear()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.evaluation.fitting import fit_models_together
 from eegdae.evaluation.judge import Verdict, judge_fold_together
 from eegdae.run import RunFolder
@@ -128,24 +128,12 @@ def _train_group(group: Sequence[Job]) -> Iterator[list[int]]:
             if first.settings.threads:
                 torch.set_num_threads(first.settings.threads)
             with logs.on(pack):
-                _try_pack(pack, work, logs)
+                _train_pack(pack, work, logs)
         for job in pack:
             AHEAD[job.folder.resolve()] = Ahead(work, job.run is not None, error or job.error)
         yield [job.number for job in pack]
         for job in pack:
             AHEAD.pop(job.folder.resolve(), None)
-
-
-def _try_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
-    """Train a pack; what goes wrong with all of it at once does not cost the jobs their own try."""
-    try:
-        _train_pack(pack, work, logs)
-    except EegdaeError as error:
-        for job in pack:
-            job.error = job.error or error
-    except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        log.warning(f"warning: {len(pack)} jobs could not be trained together ({said}); they run one by one")
 
 
 def _packs(group: Sequence[Job], work: Work) -> Iterator[list[Job]]:
@@ -169,18 +157,33 @@ def _packs(group: Sequence[Job], work: Work) -> Iterator[list[Job]]:
 
 
 def _train_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
-    """Do the folds of some jobs and fit their final models."""
+    """Train a pack; what goes wrong with all of it at once does not cost the jobs their own try."""
     with ExitStack() as held:
-        for job in pack:
-            with logs.about(job), _kept(job):
-                config = job.config
-                run = RunFolder(job.folder, config, resume=resumes(config))
-                job.run = held.enter_context(run)
-                work.keep_audit(run)
-                job.settings = ready_corruption(job.settings, work.windows, work.data)
-        for number in range(len(work.folds)):
-            _do_fold([job for job in pack if not job.error], work, number, logs)
-        _fit_final([job for job in pack if not job.error], work, logs)
+        try:
+            _do_pack(pack, work, logs, held)
+        # the folders are closed as those of runs that were stopped, not as failed ones
+        except EegdaeError as error:
+            for job in pack:
+                job.error = job.error or error
+        except Exception as error:
+            reason = one_line(error)
+            log.warning(
+                f"warning: {len(pack)} jobs could not be trained together ({reason}); they run one by one"
+            )
+
+
+def _do_pack(pack: Sequence[Job], work: Work, logs: _JobLogs, held: ExitStack) -> None:
+    """Do the folds of some jobs and fit their final models."""
+    for job in pack:
+        with logs.about(job), _kept(job):
+            config = job.config
+            run = RunFolder(job.folder, config, resume=resumes(config))
+            job.run = held.enter_context(run)
+            work.keep_audit(run)
+            job.settings = ready_corruption(job.settings, work.windows, work.data)
+    for number in range(len(work.folds)):
+        _do_fold([job for job in pack if not job.error], work, number, logs)
+    _fit_final([job for job in pack if not job.error], work, logs)
 
 
 def _do_fold(jobs: Sequence[Job], work: Work, number: int, logs: _JobLogs) -> None:
@@ -234,7 +237,7 @@ def _kept(job: Job) -> Iterator[None]:
     except EegdaeError as error:
         job.error = error
     except (OSError, MemoryError, RuntimeError) as error:
-        job.error = EegdaeError(f"{job.folder}: {' '.join(str(error).split()) or type(error).__name__}")
+        job.error = EegdaeError(f"{job.folder}: {one_line(error)}")
         job.error.__cause__ = error
 
 

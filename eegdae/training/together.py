@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.layout import Layout
 from eegdae.models import new_stack, stack_from_config
 from eegdae.training.denoising import PENALTIES
@@ -81,7 +81,13 @@ def fit_together(specs: Sequence[FitSpec]) -> list[FitResult | EegdaeError]:
     for group in groups.values():
         names = group[0].spec.schedule.stage_names(len(group[0].stack.layers))
         for part in _fitting(group):
-            for member, result in zip(part, _fit_group(part, names), strict=True):
+            try:
+                results = _fit_group(part, names)
+            except Exception as error:  # what one kind of model cannot do must not cost the others theirs
+                numbers = [member.number for member in part]
+                alone.setdefault(f"{type(error).__name__}: {one_line(error)}", []).extend(numbers)
+                continue
+            for member, result in zip(part, results, strict=True):
                 found[member.number] = result
     for reason, numbers in alone.items():
         warnings.warn(

@@ -169,8 +169,9 @@ def draws_of(
         n_rows = min(batch_size, len(x))
         size = max(1, limit // (4 * n_rows * x.shape[1]))
         # codes of several models: each has neighbours, and donors, of its own
-        size = 1 if codes is not None and not _can_stack(plan) else size
-        fitted = None if codes is not None else _fitted(plan, x, first.spec.observed)
+        known = _fitted(plan, x, first.spec.observed)
+        fitted = known if codes is None else None
+        size = size if fitted or _can_stack(plan, known) else 1
         stop = start + 1
         while stop < len(members) and shares_draws(first, members[stop]):
             stop += 1
@@ -242,11 +243,12 @@ def _fitted(plan: StagePlan, x: Tensor, observed: Tensor | None) -> Corruption:
     return plan.corruption.fitted(x, observed if plan.is_input else None, layout=plan.layout)
 
 
-def _can_stack(plan: StagePlan) -> bool:
-    """Whether what a corruption knows of several inputs can be put into one."""
-    kind = plan.corruption
-    has_parts = any(isinstance(getattr(kind, name.name), tuple) for name in fields(kind))
-    return not (has_parts or plan.objective.locality or hasattr(kind, "donors") or hasattr(kind, "members"))
+def _can_stack(plan: StagePlan, fitted: Corruption) -> bool:
+    """Whether what a corruption knows of several inputs can be put into one: a number, or one a feature."""
+    known = [getattr(fitted, each.name) for each in fields(fitted)]
+    has_parts = any(isinstance(value, tuple) for value in known)
+    has_rows = any(isinstance(value, Tensor) and value.ndim > 1 for value in known)
+    return not (has_parts or has_rows or plan.objective.locality)
 
 
 def _stacked(fitted: Sequence[Corruption]) -> Corruption:

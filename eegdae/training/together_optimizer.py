@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from eegdae.training.optimizers import OPTIMIZERS, Optimizer
 
+UNIT = 16
+"""Numbers that a fused optimiser works on at once; those left over at a tensor's end it rounds otherwise."""
+
 
 class OptimizersOfMany:
     """One torch optimiser; models that are told the same are one of its parameter groups.
@@ -41,9 +44,10 @@ class OptimizersOfMany:
             slices = []
             for part in parts:
                 for name, value in params.items():
-                    parameter = nn.Parameter(value[part])
-                    parameter.grad = grads[name][part]
-                    slices.append(parameter)
+                    for own in _alike(part, value):
+                        parameter = nn.Parameter(value[own])
+                        parameter.grad = grads[name][own]
+                        slices.append(parameter)
             groups.append({"params": slices, **how.options})
         self._optimizer = OPTIMIZERS[told[0].name](groups, fused=True)  # type: ignore[call-arg]
         self._base = [float(group["lr"]) for group in self._optimizer.param_groups]
@@ -85,6 +89,13 @@ class OptimizersOfMany:
             share = (how.clip_norm / (norm + 1e-6)).clamp(max=1.0)
             for slope in slopes:
                 slope.mul_(share.view(-1, *[1] * (slope.ndim - 1)))
+
+
+def _alike(part: slice, value: Tensor) -> list[slice]:
+    """Cut models side by side so that each weight has the place in a unit that it has in a model alone."""
+    if value[0].numel() % UNIT == 0:
+        return [part]
+    return [slice(k, k + 1) for k in range(part.start, part.stop)]
 
 
 def _index(told: list[Optimizer], how: Optimizer) -> int:

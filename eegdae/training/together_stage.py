@@ -102,7 +102,7 @@ class StageOfMany:
                 total[draw.at] += loss * len(at)
             done = epoch * self.n_batches + step
             self.optimizers.step(done, n_steps=self.epochs * self.n_batches, steps_per_epoch=self.n_batches)
-        mean = (total / self.n_trained).tolist()
+        mean = [value / self.n_trained for value in total.tolist()]
         held = self._held_out_losses(draws) if self.members[0].held_out is not None else None
         # the last step of an epoch may have spoilt the weights without a loss that shows it
         weights = torch.stack([value.flatten(1).sum(1) for value in self.params.values()]).sum(0).tolist()
@@ -148,18 +148,18 @@ class StageOfMany:
 
     def _held_out_losses(self, draws: Sequence[Draw]) -> list[float]:
         """Mean loss of the held-out rows of every model; their noise is the same in every epoch."""
-        found = torch.zeros(len(self.members))
+        found = [0.0] * len(self.members)
         for draw in draws:
             held = draw.members[0].held_out
             assert held is not None
             stream = Stream(*draw.key, self.name, "held out")
-            total, weights = torch.zeros(len(draw.members), device=self.device), 0.0
+            total, weights = torch.zeros(len(draw.members), dtype=torch.float64, device=self.device), 0.0
             for at in torch.split(held, self.batch_size):
                 weight = float(len(at)) if draw.observed is None else float(draw.observed[at].sum())
-                total += self._losses(draw, at, stream, 1.0, with_slopes=False) * weight
+                total += self._losses(draw, at, stream, 1.0, with_slopes=False).double() * weight
                 weights += weight
-            found[draw.at] = (total / max(weights, 1e-12)).cpu()
-        return found.tolist()
+            found[draw.at] = (total / max(weights, 1e-12)).tolist()
+        return found
 
 
 def clean_codes_of_many(members: Sequence[Member], params: Mapping[str, Tensor], n_layers: int) -> Tensor:

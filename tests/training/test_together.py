@@ -15,6 +15,7 @@ from eegdae.corruption import (
     SaltAndPepper,
     SampleSwap,
     Uniform,
+    WindowNoise,
 )
 from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
@@ -75,7 +76,7 @@ CASES = {
     "three layers": levels(hidden=(8, 6, 3)),
     **{
         f"{name} units": levels(network={"activation": name, "code_activation": "linear"})
-        for name in ("tanh", "elu", "sigmoid", "leaky_relu", "gelu")
+        for name in ("tanh", "elu", "selu", "sigmoid", "leaky_relu", "gelu", "silu", "softplus")
     },
     "tied": levels(network={"tied": True}),
     "shortcuts and norms": levels(network={"residual": True, "layer_norm": True}),
@@ -92,6 +93,7 @@ CASES = {
         )
     },
     "channels lost": levels(corruption=ChannelDropout(), layout=SIGNALS, each=(0.0, 0.2, 0.6)),
+    "window noise": levels(corruption=WindowNoise()),
     "kinds side by side": [spec(corruption=kind, level=0.3) for kind in (Gaussian(), Masking(), Uniform())],
     "level that falls": levels(level_schedule=LevelSchedule("linear", 0.05)),
     "rates and decay": with_optimizers(
@@ -117,13 +119,20 @@ CASES = {
         spec(corruption=Masking(), level=level, objective=Objective(touched=touched, kept=0.5))
         for level, touched in ((0.0, 2.0), (0.3, 2.0), (0.3, 1.0))
     ],
-    "channels that weigh": levels(
+    "weights of channels": levels(
         objective=Objective(channel_weights=(0.5, 1.0, 2.0)), layout=SIGNALS, seeds=(0,)
     ),
 }
 
 
-def check(specs):
+OF_AUTOGRAD = (
+    *("tied", "shortcuts", "conv", "huber", "corr", "sparsity"),
+    *("kl", "contr", "locality", "emphasis", "weights"),
+)
+"""Beginnings of the cases whose slopes come from autograd over all models, which sums in another order."""
+
+
+def check(specs, *, rel=1e-4, weights=2e-3):
     alone, many = fit_many(specs), fit_together(specs)
     assert len(many) == len(specs)
     for one, other in zip(alone, many, strict=True):
@@ -134,9 +143,9 @@ def check(specs):
         for a, b in zip(one.history, other.history, strict=True):
             for name in ("loss", "val_loss"):
                 assert (name in a) == (name in b)
-                assert a.get(name, 0) == pytest.approx(b.get(name, 0), rel=1e-4)
+                assert a.get(name, 0) == pytest.approx(b.get(name, 0), rel=rel)
         for name, value in one.model.state_dict().items():
-            torch.testing.assert_close(other.model.state_dict()[name], value, rtol=2e-3, atol=2e-3)
+            torch.testing.assert_close(other.model.state_dict()[name], value, rtol=weights, atol=weights)
         assert other.model.config == one.model.config
         assert other.spec.name == one.spec.name
         assert not any(p.requires_grad for p in other.model.parameters())
@@ -166,10 +175,29 @@ def test_models_of_one_seed_that_hold_other_rows_out():
         )
 
 
-@pytest.mark.parametrize("specs", CASES.values(), ids=CASES)
-@pytest.mark.filterwarnings("ignore::eegdae.training.TrainingWarning")
-def test_together_as_alone(specs):
-    check(specs)
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore::eegdae.training.TrainingWarning", "error:.*one by one")
+def test_together_as_alone(name):
+    if name.startswith(OF_AUTOGRAD):
+        check(CASES[name])
+    else:
+        # to the bit where a processor rounds small products as large ones; Adam shows what is not
+        check(CASES[name], rel=2e-6, weights=1e-5)
+
+
+def test_what_breaks_a_group_is_fitted_alone():
+    class OneLevelOnly(Masking):
+        def _draw(self, x, level, keys):
+            if isinstance(level, torch.Tensor):
+                raise IndexError("one level\nonly")
+            return super()._draw(x, level, keys)
+
+    rest = [spec(level=level, hidden=(4,)) for level in (0.1, 0.2)]
+    odd = [spec(level=level, corruption=OneLevelOnly()) for level in (0.1, 0.2)]
+    with pytest.warns(TrainingWarning, match="^IndexError: one level only: 2 models are trained one by one$"):
+        many = fit_together([*odd, *rest])
+    for one, other in zip(fit_many([*odd, *rest]), many, strict=True):
+        assert other.history[-1]["loss"] == pytest.approx(one.history[-1]["loss"], rel=1e-5)
 
 
 def test_probabilities():

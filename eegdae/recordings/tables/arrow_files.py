@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 
 ENDINGS = (".parquet", ".arrow", ".feather")
 
@@ -50,7 +50,7 @@ def read_arrow(path: Path) -> pd.DataFrame:
         twice = sorted({n for n in found.column_names if found.column_names.count(n) > 1})
         table = pd.DataFrame() if twice else found.to_pandas(ignore_metadata=True)
     except Exception as error:  # the readers raise anything from ArrowInvalid to MemoryError
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise EegdaeError(f"{path}: cannot be read as {path.suffix[1:]}: {reason[:300]}") from error
     if twice:
         raise EegdaeError(f"{path}: column names must be distinct; more than once: {', '.join(twice)}")

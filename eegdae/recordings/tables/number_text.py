@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 
 
 def read_numbers(path: Path, *, delimiter: str | None = None) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def read_numbers(path: Path, *, delimiter: str | None = None) -> NDArray[np.floa
     except OSError as error:
         raise EegdaeError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise EegdaeError(f"{path}: must hold numbers, as many in each row: {reason}; get it anew") from error
     if values.size == 0:
         raise EegdaeError(f"{path}: the file is empty")

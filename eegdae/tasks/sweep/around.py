@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import eegdae
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.folder_lock import lock_folder
 from eegdae.run import FORMAT, config_hash, read_json, replace_file
 from eegdae.tasks.prepare import counted
@@ -221,8 +221,7 @@ def _whatever_comes(work: Callable[[], object], else_say: str) -> None:
     except EegdaeError as error:
         print(f"eegdae: {else_say}: {error}", file=sys.stderr)
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        print(f"eegdae: {else_say}: unforeseen {type(error).__name__}: {said}", file=sys.stderr)
+        print(f"eegdae: {else_say}: unforeseen {type(error).__name__}: {one_line(error)}", file=sys.stderr)
 
 
 def _without_resume(overrides: Any) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.evaluation.metrics import METRICS
 
 # written in C where there is a compiler's work: ten times faster on a thousand configurations
@@ -168,4 +168,4 @@ def _said(error: Exception) -> str:
         return "missing" if isinstance(error, FileNotFoundError) else error.strerror or "cannot be read"
     if isinstance(error, KeyError):
         return f"has no column {error.args[0]}"
-    return " ".join(str(error).split())[:150] or type(error).__name__
+    return one_line(error, 150)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,7 @@ def read_search(folder: Path) -> SearchRecord | None:
         names = list(dict.fromkeys(name for params, _ in valued for name in params))
         rows = [{name: _plain(params.get(name)) for name in names} for params, _ in valued]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EegdaeError(
-            f"{file.name}: damaged: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from error
+        raise EegdaeError(f"{file.name}: damaged: {one_line(error)}") from error
     return SearchRecord(
         study=str(data.get("study", "")),
         objectives=objectives,
