@@ -18,6 +18,9 @@ MAX_EIGEN = 512
 MAX_HESSIAN = 512
 """Weights of one problem up to which the second derivatives at the first solution guide the others."""
 
+MAX_BLOCKS = 256
+"""Inputs up to which the second derivatives inside each class guide the search for the first solution."""
+
 MAX_SCORES = 2**22
 """Scores, of all rows, classes and problems, that are worked on at once: more no longer lie near."""
 
@@ -167,7 +170,8 @@ class _Problems:
             going = size > tolerance
             if not bool(going.any()):
                 break
-            dw, db = self._direction(proba, gw, gb, going, curvature)
+            guide = self._blocks(proba) if curvature is None and self._has_blocks else curvature
+            dw, db = self._direction(proba, gw, gb, going, guide, tolerance)
             slope = _dot(gw, dw, gb, db)  # (P,), below 0
             step = going.double()
             for _ in range(_MAX_HALVINGS):
@@ -207,13 +211,34 @@ class _Problems:
         raw = (residual.view(-1, len(self.x)) @ self.x).view(self.P, self.K, self.d).double()
         return (raw - sums[..., None] * self.m[:, None]) / self.s[:, None], sums
 
+    @property
+    def _has_blocks(self) -> bool:
+        return self.P == 1 and self.d <= MAX_BLOCKS
+
+    def _blocks(self, proba: Tensor) -> Tensor:
+        """Cholesky factors of the second derivatives inside each class, (K, d + 1, d + 1), of one problem."""
+        x = self._standardised()
+        both = proba[0] * (1 - proba[0]) * self.weight[0]  # (K, n)
+        blocks = torch.stack([(x * each[:, None]).T @ x for each in both]).double()
+        ridge = self.penalty.flatten()[0].repeat(self.d + 1)
+        ridge[-1] = 1e-6
+        factors: Tensor = torch.linalg.cholesky(blocks + ridge.diag())
+        return factors
+
+    def _standardised(self) -> Tensor:
+        """Rows of the first problem, with a 1 at the end of each for the offset."""
+        return torch.cat([(self.x - self.m[0].float()) / self.s[0].float(), torch.ones(len(self.x), 1)], 1)
+
     def curvature(self, at: Solutions) -> Tensor | None:
-        """Cholesky factor of the second derivatives of the first problem, (K d + K, K d + K), where small."""
-        if self.K * (self.d + 1) > MAX_HESSIAN:
-            return None
+        """Cholesky factor of the second derivatives of the first problem, (K d + K, K d + K), where small.
+
+        Else `_blocks`, and None where these are large too.
+        """
         w, b = torch.tensor(at.coef[:1]), torch.tensor(at.intercept[:1])
+        if self.K * (self.d + 1) > MAX_HESSIAN:
+            return self._blocks(self._scores(w, b).softmax(1)) if self._has_blocks else None
         proba = self._scores(w, b).softmax(1)[0]  # (K, n)
-        x = torch.cat([(self.x - self.m[0].float()) / self.s[0].float(), torch.ones(len(self.x), 1)], 1)
+        x = self._standardised()
         size = self.d + 1
         whole = torch.zeros(self.K, size, self.K, size, dtype=torch.float64)
         for k in range(self.K):
@@ -228,9 +253,12 @@ class _Problems:
         return factor
 
     def _direction(
-        self, proba: Tensor, gw: Tensor, gb: Tensor, going: Tensor, curvature_of_first: Tensor | None
+        self, proba: Tensor, gw: Tensor, gb: Tensor, going: Tensor, guide: Tensor | None, tolerance: float
     ) -> tuple[Tensor, Tensor]:
-        """Solve H d = -g by preconditioned conjugate gradients, as near as the gradient is small."""
+        """Solve H d = -g by conjugate gradients, as near as the gradient is small.
+
+        The guide, their preconditioner, is a Cholesky factor of all weights, or one a class.
+        """
         weighted = proba * self.weight
         curvature = (weighted * (1 - proba)).sum(-1).double().clamp(min=1e-8)  # (P, K)
         bottom = curvature[..., None] * self.values + self.penalty
@@ -242,9 +270,15 @@ class _Problems:
             return hw + self.penalty * vw, hb
 
         def ease(rw: Tensor, rb: Tensor) -> tuple[Tensor, Tensor]:
-            if curvature_of_first is not None:
-                both = torch.cat([rw, rb[..., None]], -1).view(self.P, -1)
-                both = torch.cholesky_solve(both.T, curvature_of_first).T.reshape(self.P, self.K, -1)
+            if guide is not None:
+                both = torch.cat([rw, rb[..., None]], -1)
+                if guide.ndim == 3:
+                    both = torch.cholesky_solve(both.permute(1, 2, 0), guide).permute(2, 0, 1).contiguous()
+                    if self.K > 2:
+                        # weights of all classes moved alike change nothing but the penalty
+                        both = both - both.mean(1, keepdim=True)
+                else:
+                    both = torch.cholesky_solve(both.view(self.P, -1).T, guide).T.reshape(both.shape)
                 return both[..., :-1], both[..., -1]
             if self.vectors is None:
                 return rw / bottom, rb / curvature
@@ -256,7 +290,8 @@ class _Problems:
         pw, pb = zw, zb
         energy = _dot(rw, zw, rb, zb)
         norm = _dot(rw, rw, rb, rb).sqrt()
-        enough = norm * norm.sqrt().clamp(max=0.1)
+        # as near as Newton's method needs, and no nearer than the gradient has to come
+        enough = (norm * norm.sqrt().clamp(max=0.1)).clamp(min=tolerance / 2)
         for _ in range(_MAX_CG):
             hw, hb = times(pw, pb)
             bend = _dot(pw, hw, pb, hb)

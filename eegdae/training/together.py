@@ -172,8 +172,8 @@ def _fitting(group: list[Member]) -> list[list[Member]]:
     first = group[0]
     n_params = sum(p.numel() for p in first.stack.parameters())
     widest = max([int(layer.n_out) for layer in first.stack.layers][:-1], default=0)  # type: ignore[arg-type]
-    # weights, slopes, two moments, the best epoch; and the clean codes of the layer below
-    each = 4 * (n_params * (5 if first.held_out is not None else 4) + 2 * widest * len(first.spec.x))
+    # weights, two moments, the best epoch; and the clean codes of the layer below
+    each = 4 * (n_params * (4 if first.held_out is not None else 3) + 2 * widest * len(first.spec.x))
     budget = SHARE_OF_MEMORY * first.spec.schedule.hardware.memory_gb * 1e9
     at_once = max(1, int(budget // each))
     return [ordered[k : k + at_once] for k in range(0, len(ordered), at_once)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,16 @@ from eegdae.training.stage_module import broken_loss
 from eegdae.training.stage_plan import StagePlan
 from eegdae.training.together_draws import Draw, Member, draws_of
 from eegdae.training.together_optimizer import OptimizersOfMany
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Models that share a draw, with their weights, slopes and optimiser."""
+
+    draw: Draw
+    params: dict[str, Tensor]
+    grads: dict[str, Tensor]
+    optimizers: OptimizersOfMany
 
 
 class StageOfMany:
@@ -42,7 +53,6 @@ class StageOfMany:
         layer, stack = self.plan.layer, members[0].stack.requires_grad_(False)
         self.prefix = "" if layer is None else f"layers.{layer}."
         self.params = {key: value for key, value in params.items() if key.startswith(self.prefix)}
-        self.grads = {key: torch.zeros_like(value) for key, value in self.params.items()}
         self.links = None if any(map(_has_more, plans)) else chain_of(stack.config, layer)
         self.device = next(iter(params.values())).device
         trained = members[0].trained
@@ -58,7 +68,10 @@ class StageOfMany:
                 device=self.device,
             )
         )
-        self.optimizers = OptimizersOfMany([plan.optimizer for plan in plans], self.params, self.grads)
+        # one place for the slopes of all: those of a draw are used up before the next
+        most = max(len(draw.members) for draw in self.draws)
+        slopes = {key: torch.zeros_like(value[:most]) for key, value in self.params.items()}
+        self.parts = [self._part(draw, plans[draw.at], slopes) for draw in self.draws]
         self.rows: list[list[dict[str, float]]] = [[] for _ in members]
         self.best = [BestEpoch.none() for _ in members]
         self.going = torch.tensor([member.error is None for member in members])
@@ -88,22 +101,16 @@ class StageOfMany:
             member.history.extend({**who, "stage": self.name, "epoch": e, **row} for e, row in rows)
 
     def _epoch(self, epoch: int) -> None:
-        progress = epoch / max(1, self.epochs - 1)
-        draws = [draw for draw in self.draws if bool(self.going[draw.at].any())]
-        streams = {draw.key: Stream(*draw.key, self.name, epoch) for draw in draws}
+        parts = [part for part in self.parts if bool(self.going[part.draw.at].any())]
+        streams = {part.draw.key: Stream(*part.draw.key, self.name, epoch) for part in parts}
         orders = {key: stream.permutation("order", self.n_trained) for key, stream in streams.items()}
         total = torch.zeros(len(self.members), device=self.device)
-        for step in range(self.n_batches):
-            rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            for draw in draws:
-                at, trained = orders[draw.key][rows], draw.members[0].trained
-                at = at if trained is None else trained[at]
-                loss = self._losses(draw, at, streams[draw.key], progress, with_slopes=True)
-                total[draw.at] += loss * len(at)
-            done = epoch * self.n_batches + step
-            self.optimizers.step(done, n_steps=self.epochs * self.n_batches, steps_per_epoch=self.n_batches)
+        # all steps of some models, then of the next: one noise of the epoch, one place for the slopes
+        for part in parts:
+            key = part.draw.key
+            total[part.draw.at] = self._steps(part, epoch, streams[key], orders[key])
         mean = [value / self.n_trained for value in total.tolist()]
-        held = self._held_out_losses(draws) if self.members[0].held_out is not None else None
+        held = self._held_out_losses(parts) if self.members[0].held_out is not None else None
         # the last step of an epoch may have spoilt the weights without a loss that shows it
         weights = torch.stack([value.flatten(1).sum(1) for value in self.params.values()]).sum(0).tolist()
         for number in self.going.nonzero()[:, 0].tolist():
@@ -115,7 +122,9 @@ class StageOfMany:
         row = {"loss": loss} if held is None else {"loss": loss, "val_loss": held}
         bad = next((value for value in (*row.values(), weights) if not math.isfinite(value)), None)
         if bad is not None:
-            member, lr = self.members[number], self.optimizers.rate(number)
+            member = self.members[number]
+            part = next(part for part in self.parts if part.draw.at.start <= number < part.draw.at.stop)
+            lr = part.optimizers.rate(number - part.draw.at.start)
             member.error = broken_loss(member.spec.view, self.name, bad, epoch=epoch, lr=lr)
             self.going[number] = False
             return
@@ -125,13 +134,30 @@ class StageOfMany:
             best.see(epoch, held, {key: value[number] for key, value in self.params.items()})
             self.going[number] = epoch - best.epoch < self.patience
 
-    def _losses(
-        self, draw: Draw, at: Tensor, stream: Stream, progress: float, *, with_slopes: bool
-    ) -> Tensor:
-        """Loss of some rows for every model of a draw, shape (n_models,); the slopes go into ``grads``."""
-        step = draw.step(at, stream, progress)
+    def _part(self, draw: Draw, plans: Sequence[StagePlan], slopes: Mapping[str, Tensor]) -> _Part:
         params = {key: value[draw.at] for key, value in self.params.items()}
-        slopes = {key: value[draw.at] for key, value in self.grads.items()} if with_slopes else None
+        grads = {key: value[: len(plans)] for key, value in slopes.items()}
+        optimizers = OptimizersOfMany([plan.optimizer for plan in plans], params, grads)
+        return _Part(draw, params, grads, optimizers)
+
+    def _steps(self, part: _Part, epoch: int, stream: Stream, order: Tensor) -> Tensor:
+        """Take the steps of an epoch; sum of the losses of the rows, shape (n_models,)."""
+        progress, trained = epoch / max(1, self.epochs - 1), part.draw.members[0].trained
+        total = torch.zeros(len(part.draw.members), device=self.device)
+        for step in range(self.n_batches):
+            at = order[step * self.batch_size : (step + 1) * self.batch_size]
+            at = at if trained is None else trained[at]
+            total += self._losses(part, at, stream, progress, with_slopes=True) * len(at)
+            done, n_steps = epoch * self.n_batches + step, self.epochs * self.n_batches
+            part.optimizers.step(done, n_steps=n_steps, steps_per_epoch=self.n_batches)
+        return total
+
+    def _losses(
+        self, part: _Part, at: Tensor, stream: Stream, progress: float, *, with_slopes: bool
+    ) -> Tensor:
+        """Loss of some rows for every model of a part, shape (n_models,); the slopes go into ``grads``."""
+        draw, params = part.draw, part.params
+        step, slopes = draw.step(at, stream, progress), part.grads if with_slopes else None
         if self.links is not None:
             x, observed = step["x"], step.get("observed")
             return squared_error(self.links, params, slopes, step["corrupted"], x, observed)
@@ -146,17 +172,18 @@ class StageOfMany:
                         slopes[key].copy_(slope)
         return loss.detach()
 
-    def _held_out_losses(self, draws: Sequence[Draw]) -> list[float]:
+    def _held_out_losses(self, parts: Sequence[_Part]) -> list[float]:
         """Mean loss of the held-out rows of every model; their noise is the same in every epoch."""
         found = [0.0] * len(self.members)
-        for draw in draws:
+        for part in parts:
+            draw = part.draw
             held = draw.members[0].held_out
             assert held is not None
             stream = Stream(*draw.key, self.name, "held out")
             total, weights = torch.zeros(len(draw.members), dtype=torch.float64, device=self.device), 0.0
             for at in torch.split(held, self.batch_size):
                 weight = float(len(at)) if draw.observed is None else float(draw.observed[at].sum())
-                total += self._losses(draw, at, stream, 1.0, with_slopes=False).double() * weight
+                total += self._losses(part, at, stream, 1.0, with_slopes=False).double() * weight
                 weights += weight
             found[draw.at] = (total / max(weights, 1e-12)).tolist()
         return found
