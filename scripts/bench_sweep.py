@@ -1,12 +1,13 @@
 """A noise sweep as one program: 100 jobs under three launchers, and 1 to 1000 models.
 
-    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command curve] [--measured 100]
+    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command breakdown curve] [--measured 100]
 
-Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Three parts for each set:
+Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Four parts for each set:
 
 - fit: the autoencoders of all jobs (every fold, the level-0 twin, the final model), from features in memory
   to trained weights: one by one (``basic``), in two processes (``joblib``), together (``vectorized``);
 - command: ``eegdae train -m`` from the shell to the sweep's report, the same overrides under each launcher;
+- breakdown: the same under ``vectorized`` with a clock at each of its parts;
 - curve: seconds and peak memory of fitting N models together.
 
 Where ``--measured`` is less than the 100 jobs, the slow launchers do so many of them, spread over the levels,
@@ -19,7 +20,6 @@ import argparse
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -63,9 +63,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument(
-        "--parts", nargs="+", choices=("fit", "command", "curve"), default=["fit", "command", "curve"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--measured", type=int, default=N_LEVELS * N_SEEDS)
     parser.add_argument("--curve", type=int, default=1000)
     given = parser.parse_args()
@@ -146,12 +144,14 @@ def fit_times(name: str, n_measured: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     other_threads = fit_many(specs[picked[-1]])
     torch.set_num_threads(THREADS)
-    apart = []
+    apart, n_equal, n_other_end = [], 0, 0
     for job, results in alone.items():
         for result in results:
             other = together[(job, result.spec.name, result.spec.view, result.spec.fold)]
-            if result.history:
+            if result.history and len(result.history) == len(other.history):
                 apart.append(_loss_apart(result, other))
+                n_equal += _same_bits(result, other)
+            n_other_end += len(result.history) != len(other.history)
     by_threads = [
         _loss_apart(*pair) for pair in zip(alone[picked[-1]], other_threads, strict=True) if pair[0].history
     ]
@@ -163,8 +163,16 @@ def fit_times(name: str, n_measured: int) -> dict[str, Any]:
         "seconds": {key: round(value, 2) for key, value in times.items()},
         "times_faster": {key: round(times[key] / times["vectorized"], 2) for key in ("basic", "joblib")},
         "loss_apart": _spread(apart),
+        "n_equal_to_the_bit": n_equal,
+        "n_other_stopping_epoch": n_other_end,
         "loss_apart_of_one_and_two_threads": _spread(by_threads),
     }
+
+
+def _same_bits(one: FitResult, other: FitResult) -> bool:
+    """Whether the weights of two models are the same numbers."""
+    weights = [each.model.state_dict() for each in (one, other)]
+    return all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def _loss_apart(one: FitResult, other: FitResult) -> float:
@@ -241,7 +249,7 @@ def command_times(name: str, n_measured: int) -> dict[str, Any]:
 def _figures_apart(one: Path, other: Path) -> dict[str, float]:
     """How far the metrics of the same jobs are apart, and how many labels differ."""
     mine = {_setting(path): path.parent for path in one.rglob("metrics.json")}
-    metrics, labels, n_rows = [], 0, 0
+    metrics, labels, unsure, n_rows = [], 0, 0, 0
     for path in other.rglob("metrics.json"):
         twin = mine[_setting(path)]
         a, b = (json.loads((folder / "metrics.json").read_text()) for folder in (path.parent, twin))
@@ -252,10 +260,19 @@ def _figures_apart(one: Path, other: Path) -> dict[str, float]:
                 for folder in (path.parent, twin)
             ]
             columns = [name for name in map(str, tables[0]) if name.startswith("codes|")]
-            guesses = [table[columns].to_numpy().argmax(1) for table in tables]
-            labels += int((guesses[0] != guesses[1]).sum())
-            n_rows += len(guesses[0])
-    return {"metric_largest": max(metrics), "labels_that_differ": labels, "n_labels": n_rows}
+            proba = [table[columns].to_numpy() for table in tables]
+            differ = proba[0].argmax(1) != proba[1].argmax(1)
+            # the two classes that are most probable, in the run on its own
+            second, first = np.sort(proba[0], 1)[:, -2:].T
+            labels += int(differ.sum())
+            unsure += int((differ & (first - second <= 1e-3)).sum())
+            n_rows += len(differ)
+    return {
+        "metric_largest": max(metrics),
+        "labels_that_differ": labels,
+        "of_these_within_1e-3_of_the_boundary": unsure,
+        "n_labels": n_rows,
+    }
 
 
 def _setting(path: Path) -> tuple[float, int]:
@@ -358,14 +375,14 @@ def one_point(name: str, n_models: int) -> None:
     n_seeds = min(N_SEEDS, n_models)
     jobs = [(round(0.05 + 2.0 * k / n_models, 4), k % n_seeds) for k in range(n_models)]
     specs = [job[0] for job in specs_of(settings, work, jobs)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_mb(forget=True)
     start = time.perf_counter()
     fit_together(specs)
     seconds = time.perf_counter() - start
+    peak = _peak_mb()
     start = time.perf_counter()
     fit_many(specs[:1])
     alone = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         json.dumps(
             {
@@ -373,10 +390,18 @@ def one_point(name: str, n_models: int) -> None:
                 "seconds": round(seconds, 3),
                 "seconds_a_model": round(seconds / n_models, 4),
                 "seconds_alone": round(alone, 3),
-                "peak_mb_beyond_the_data": round((peak - before) / 1024, 1),
+                "peak_mb_beyond_the_data": round(peak - before, 1),
             }
         )
     )
+
+
+def _peak_mb(*, forget: bool = False) -> float:
+    """Most memory that this process held since it was last told to forget, in MB (Linux)."""
+    if forget:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":
