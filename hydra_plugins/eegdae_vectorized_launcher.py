@@ -16,7 +16,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -114,7 +114,6 @@ class VectorizedLauncher(Launcher):
         config_of = JobConfigs(lambda overrides: load(whole, overrides), [conf_dir(), *own])
         configs = []
         for number, overrides in enumerate(job_overrides, first):
-            log.info(f"\t#{number} : {' '.join(filter_overrides(overrides))}")
             config = config_of(overrides)
             with open_dict(config):
                 config.hydra.job.id = str(number)

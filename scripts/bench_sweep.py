@@ -1,13 +1,14 @@
 """A noise sweep as one program: 100 jobs under three launchers, and 1 to 1000 models.
 
-    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command breakdown curve] [--measured 100]
+    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command curve ...] [--measured 100]
 
-Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Four parts for each set:
+Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Five parts for each set:
 
 - fit: the autoencoders of all jobs (every fold, the level-0 twin, the final model), from features in memory
   to trained weights: one by one (``basic``), in two processes (``joblib``), together (``vectorized``);
 - command: ``eegdae train -m`` from the shell to the sweep's report, the same overrides under each launcher;
 - breakdown: the same under ``vectorized`` with a clock at each of its parts;
+- methods: the same for a fifth of the jobs, as it is and with each method that makes it fast left out;
 - curve: seconds and peak memory of fitting N models together.
 
 Where ``--measured`` is less than the 100 jobs, the slow launchers do so many of them, spread over the levels,
@@ -55,7 +56,7 @@ COMMON = ["model.hidden=[64,16]", "report=best"]
 N_LEVELS, N_SEEDS = 20, 5
 LAUNCHERS = {"vectorized": [], "joblib": ["hydra.launcher.n_jobs=2"], "basic": []}
 THREADS = 2
-PARTS = ("fit", "command", "breakdown", "curve")
+PARTS = ("fit", "command", "breakdown", "methods", "curve")
 MAIN = "import sys; from eegdae.cli import main; sys.exit(main())"
 
 
@@ -80,6 +81,9 @@ def main() -> None:
             write(found)
         if "breakdown" in given.parts:
             part["breakdown"] = breakdown(name)
+            write(found)
+        if "methods" in given.parts:
+            part["methods"] = {method: breakdown(name, 5, method) for method in ("", *METHODS)}
             write(found)
         if "curve" in given.parts:
             part["curve"] = curve(name, given.curve)
@@ -297,10 +301,40 @@ TIMED = {
 """What the vectorised command does -> the functions whose time is taken; none calls another."""
 
 
-def breakdown(name: str) -> dict[str, float]:
-    """Seconds of the parts of the vectorised command, in a process of its own."""
+def _autograd() -> None:
+    importlib.import_module("eegdae.training.together_stage").chain_of = lambda config, layer: None  # type: ignore[attr-defined]
+
+
+def _one_problem_at_a_time() -> None:
+    heads = importlib.import_module("eegdae.evaluation.heads")
+    solve = heads.solve_logistic
+
+    def solved(x: Any, y: Any, used: Any, C: Any, **options: Any) -> Any:
+        parts = [solve(x, y, used[k : k + 1], C[k : k + 1], **options) for k in range(len(used))]
+        names = ("mean", "scale", "coef", "intercept")
+        return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    heads.solve_logistic = solved  # type: ignore[attr-defined]
+
+
+def _each_for_itself() -> None:
+    importlib.import_module("eegdae.training.together")._identity = lambda spec: None  # type: ignore[attr-defined]
+    once = importlib.import_module("eegdae.evaluation.once").Once
+    once.__call__ = lambda self, make, *key, of=(): make()
+
+
+METHODS = {
+    "slopes written out": _autograd,
+    "heads of inner folds solved together": _one_problem_at_a_time,
+    "done once what jobs share": _each_for_itself,
+}
+"""What makes the vectorised command fast -> what leaves it out."""
+
+
+def breakdown(name: str, every: int = 1, without: str = "") -> dict[str, float]:
+    """Seconds of the parts of the vectorised command, in a process of its own; of every so manieth level."""
     with tempfile.TemporaryDirectory() as scratch:
-        text = f"import bench_sweep; bench_sweep.one_breakdown({name!r}, {scratch!r})"
+        text = f"import bench_sweep; bench_sweep.one_breakdown({name!r}, {scratch!r}, {every}, {without!r})"
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", text],
             check=True,
@@ -309,23 +343,25 @@ def breakdown(name: str) -> dict[str, float]:
             cwd=Path(__file__).parent,
         )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(name, found, flush=True)
+    print(name, f"without {without}" if without else "", found, flush=True)
     return found
 
 
-def one_breakdown(name: str, scratch: str) -> None:
+def one_breakdown(name: str, scratch: str, every: int, without: str) -> None:
     """Run the vectorised command with a clock at each part, and print what each took."""
     start = time.perf_counter()
     cli = importlib.import_module("eegdae.cli")
     for module in ("eegdae.tasks.launch", "eegdae.tasks.train", "eegdae.tasks.together"):
         importlib.import_module(module)
     found = {"imports": time.perf_counter() - start}
+    if without:
+        METHODS[without]()
     for part, functions in TIMED.items():
         found[part] = 0.0
         for module, function in functions:
             _clocked(importlib.import_module(module), function, part, found)
     start = time.perf_counter()
-    swept = [f"corruption.level={','.join(map(str, levels()))}", f"seed=range(0,{N_SEEDS})"]
+    swept = [f"corruption.level={','.join(map(str, levels()[::every]))}", f"seed=range(0,{N_SEEDS})"]
     more = ["hydra/launcher=vectorized", f"hydra.sweep.dir={scratch}/sweep"]
     cli.main(["train", "-m", *SETS[name], *COMMON, *swept, *more])
     whole = found["imports"] + time.perf_counter() - start

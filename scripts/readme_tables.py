@@ -310,24 +310,33 @@ def sweep_table(result: dict[str, Any]) -> str:
 def _sweep_notes(part: dict[str, Any]) -> list[str]:
     """Say how far results are apart, how many jobs were measured, and where the time went."""
     fit, notes = part["fit"], []
-    apart, threads = (
-        f"{found['median']:.0e} ({found['share_above_1e-4']:.0%} above 1e-4, at most {found['largest']:.0e})"
-        for found in (fit["loss_apart"], fit["loss_apart_of_one_and_two_threads"])
+    apart, threads = fit["loss_apart"], fit["loss_apart_of_one_and_two_threads"]
+    notes.append(
+        f"{fit['n_equal_to_the_bit']} of {apart['n_models']} models equal those of single fits to the bit, "
+        f"losses are at most {_tiny(apart['largest'])} apart, {fit['n_other_stopping_epoch']} stopped in "
+        f"another epoch; one thread for two moves losses by at most {_tiny(threads['largest'])}"
     )
-    notes.append(f"losses are {apart} from those of single fits; one thread for two moves them by {threads}")
     if fit["n_measured"] < fit["n_jobs"]:
         notes.append(f"basic and joblib fitted {fit['n_measured']} of the 100 jobs; their time is scaled")
     if "command" in part:
         different = part["command"]["figures_apart"]
+        near = different["of_these_within_1e-3_of_the_boundary"]
         counts = {key: str(n) for key, n in part["command"]["n_jobs"].items()}
         notes.append(
             f"jobs run by command: {_listed(counts)}; figures at most "
-            f"{different['metric_largest']:.0e} apart, {different['labels_that_differ']} of "
-            f"{different['n_labels']} labels other"
+            f"{_tiny(different['metric_largest'])} apart, {different['labels_that_differ']} of "
+            f"{different['n_labels']} labels other, {near} of these within 1e-3 of the boundary"
         )
     if "breakdown" in part:
         parts = {key: f"{value:.0f}" for key, value in part["breakdown"].items()}
         notes.append(f"seconds of the vectorised command: {_listed(parts)}")
+    if "methods" in part:
+        whole = {f"without {key}" if key else "as it is": found for key, found in part["methods"].items()}
+        told = {
+            key: f"{found['whole']:.0f} s (fit {found['fit']:.0f}, heads {found['heads']:.0f})"
+            for key, found in whole.items()
+        }
+        notes.append(f"the vectorised command on 20 jobs: {_listed(told)}")
     if "curve" in part:
         points = {
             str(point["n_models"]): f"{point['seconds']:.2g} s, {point['peak_mb_beyond_the_data']:.0f} MB"
@@ -375,6 +384,10 @@ def pages() -> dict[str, dict[str, str]]:
             "identity": identity_table(_read("denoising")),
         },
     }
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def _listed(figures: dict[str, str]) -> str:

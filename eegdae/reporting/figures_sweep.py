@@ -89,7 +89,7 @@ def noise_curve(table: pd.DataFrame, *, metric: str, transductive: str = "", alo
         for name, line in some:
             label = _line_name(name, kinds if len(shown) == 1 else kinds[:1], codes, always=len(shown) == 1)
             if len(shown) > 1 and len(some) == 1:
-                label = "mean and 95 % interval"
+                label = "mean and 95 % interval" if line["low"].notna().any() else "mean"
             look = looks.setdefault(label, _look(len(looks)))
             _line(axes, line, look, label=label, reference=True, band=len(some) <= 3)
         axes.set_title(_wrapped(heading), fontsize=9)

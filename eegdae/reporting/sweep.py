@@ -67,7 +67,8 @@ def _curves(data: SweepData) -> list[Block]:
                     data.curve, metric=data.metric, transductive=data.transductive, along=data.along
                 ),
                 name="noise_curve",
-                caption=f"{_capital(name)} on test rows at each level; band: 95 % interval over people; "
+                caption=f"{_capital(name)} on test rows at each level; "
+                f"{'band: 95 % interval over people; ' if data.curve['low'].notna().any() else ''}"
                 f"dotted: the value at level 0.{_left_undrawn(data.curve)}",
                 alt=f"{name} against the level of the corruption",
             )

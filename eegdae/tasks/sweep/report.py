@@ -19,14 +19,14 @@ from eegdae.tasks.sweep.findings import Findings, find
 from eegdae.tasks.sweep.runs import Run, left_out_lines, read_runs
 from eegdae.tasks.sweep.screen import answer_table, baselines_table, screen_lines
 from eegdae.tasks.sweep.search import SearchRecord, read_search
-from eegdae.tasks.sweep.tables import csv_bytes, parquet_bytes, runs_table, settings_csv
+from eegdae.tasks.sweep.tables import answer_csv, csv_bytes, parquet_bytes, runs_table, settings_csv
 
 
 def sweep_report(folder: Path) -> int:
     """Compare the runs below a folder.
 
     Writes into it: ``runs.csv`` and, with pyarrow, ``runs.parquet`` (a row a run), ``sweep.csv`` (a row a
-    setting and metric) or ``errors.csv`` (of runs without labels, a row a setting, view and way),
+    setting and metric), ``answer.csv`` (the best and the choice repeated in each fold) or ``errors.csv`` (of runs without labels, a row a setting, view and way),
     ``sweep.html`` and its figures.
 
     Parameters
@@ -68,6 +68,8 @@ def sweep_report(folder: Path) -> int:
         files["runs.parquet"] = parquet
     if found.tables:
         files["sweep.csv"] = settings_csv(found.tables, found.best)
+    if found.answer:
+        files["answer.csv"] = answer_csv(found.answer)
     if len(found.errors):
         files["errors.csv"] = csv_bytes(found.errors)
     files |= {**figures, "sweep.html": html.encode()}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegdae.evaluation.metrics import METRICS
+from eegdae.tasks.sweep.answer import Answer
 from eegdae.tasks.sweep.runs import Run
 
 
@@ -130,6 +131,30 @@ def parquet_bytes(table: pd.DataFrame) -> bytes | None:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def answer_csv(answer: Sequence[Answer]) -> bytes:
+    """Write the answer, a row a line of it and metric; the difference to level 0 is of the first metric.
+
+    Parameters
+    ----------
+    answer : sequence of Answer
+
+    Returns
+    -------
+    bytes
+    """
+    rows = []
+    for line in answer:
+        for number, (metric, figures) in enumerate(line.figures.items()):
+            difference = {} if number else line.difference
+            row = {"what": line.what, "setting": line.setting, "metric": metric, "n_runs": line.n_runs}
+            row |= {"validation": None if number else line.validation}
+            row |= {part: figures.get(part) for part in ("mean", "low", "high")}
+            row["difference"] = difference.get("mean")
+            row |= {f"difference_{part}": difference.get(part) for part in ("low", "high")}
+            rows.append({**row, "p_holm": difference.get("p_holm")})
+    return csv_bytes(pd.DataFrame(rows))
 
 
 def settings_csv(tables: Mapping[str, pd.DataFrame], best: int | None) -> bytes:

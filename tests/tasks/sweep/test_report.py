@@ -110,6 +110,10 @@ def test_means_intervals_and_paired_differences(sweep, capsys):
     assert table["best"].tolist() == [False, True]
     np.testing.assert_allclose(table_of(folder, "roc_auc")["mean"], table["mean"] + 0.1)
     assert "seed" not in table.columns
+    answer = pd.read_csv(folder / "answer.csv")
+    assert answer["what"].tolist() == ["best on test"] * 2 + ["level 0"] * 2
+    np.testing.assert_allclose(answer["mean"], [table.loc[k, "mean"] + d for k in (1, 0) for d in (0, 0.1)])
+    assert answer.loc[0, "difference"] == table.loc[1, "difference"]
     assert (folder / "noise_curve.png").read_bytes().startswith(b"\x89PNG")
     html = (folder / "sweep.html").read_text()
     said = capsys.readouterr().out
