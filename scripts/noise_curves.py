@@ -104,7 +104,7 @@ def settings_of(folder: Path) -> list[dict[str, Any]]:
         if row["metric"] == "balanced_accuracy" and of_images:
             row |= of_images[row["kind"], row["corruption.level"]]
         kept = ("mean", "low", "high", "difference", "difference_low", "difference_high", "p", "p_holm")
-        figures = {key: None if pd.isna(row[key]) else round(float(row[key]), 4) for key in kept}
+        figures = {key: None if pd.isna(row[key]) else float(f"{row[key]:.4g}") for key in kept}
         who = {"metric": row["metric"], "kind": row["kind"], "level": row["corruption.level"]}
         more = {"n_runs": row["n_runs"], "sd_over_seeds": spread and round(spread, 4), "best": row["best"]}
         found.append({**who, **figures, **more})
@@ -177,7 +177,10 @@ def _answer(part: dict[str, Any], table: pd.DataFrame) -> list[str]:
         outside = noisy[edge > 0]
         surely = outside[outside["p_holm"] < 0.05] if outside["p_holm"].notna().any() else outside[:0]
         for how, rows in (("surely", surely), ("perhaps", outside.drop(surely.index))):
-            names = ", ".join(f"{row['kind']} {row['level']:g}" for row in rows.to_dict("records"))
+            names = "; ".join(
+                f"{kind} {', '.join(f'{level:g}' for level in own['level'])}"
+                for kind, own in rows.groupby("kind", sort=False)
+            )
             said.append(f"- {word} than level 0, {how}: {names or 'none'}.")
     spread = table["sd_over_seeds"].median()
     said.append(f"- One seed for another moves a figure by {spread:.3f} (sd, median over settings).")

@@ -26,8 +26,8 @@ def sweep_report(folder: Path) -> int:
     """Compare the runs below a folder.
 
     Writes into it: ``runs.csv`` and, with pyarrow, ``runs.parquet`` (a row a run), ``sweep.csv`` (a row a
-    setting and metric), ``answer.csv`` (the best and the choice repeated in each fold) or ``errors.csv`` (of runs without labels, a row a setting, view and way),
-    ``sweep.html`` and its figures.
+    setting and metric), ``answer.csv`` (the best, and the choice repeated in each fold) or ``errors.csv`` (of
+    runs without labels, a row a setting, view and way), ``sweep.html`` and its figures.
 
     Parameters
     ----------
