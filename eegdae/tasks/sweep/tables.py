@@ -148,8 +148,8 @@ def answer_csv(answer: Sequence[Answer]) -> bytes:
     for line in answer:
         for number, (metric, figures) in enumerate(line.figures.items()):
             difference = {} if number else line.difference
-            row = {"what": line.what, "setting": line.setting, "metric": metric, "n_runs": line.n_runs}
-            row |= {"validation": None if number else line.validation}
+            row: dict[str, Any] = {"what": line.what, "setting": line.setting, "metric": metric}
+            row |= {"n_runs": line.n_runs, "validation": None if number else line.validation}
             row |= {part: figures.get(part) for part in ("mean", "low", "high")}
             row["difference"] = difference.get("mean")
             row |= {f"difference_{part}": difference.get(part) for part in ("low", "high")}
