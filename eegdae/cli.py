@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,9 +78,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(args: Sequence[str]) -> int:
     """Run a command and return its exit status; errors are raised, our own warnings told in a line each."""
     told: set[str] = set()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _interrupts_kept():
         warnings.showwarning = partial(_tell, told=told, otherwise=warnings.showwarning)
         return _dispatch(list(args))
+
+
+@contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Send a Ctrl-C again that came while an object was done away with: Python drops it there."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # a moment later, when this call is over: inside it, it would be dropped once more
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def tell_warnings() -> None:

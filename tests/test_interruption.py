@@ -20,7 +20,7 @@ from shell import (
     run_json,
 )
 
-from eegdae.cli import main
+from eegdae.cli import _interrupts_kept, main
 
 RUN = (
     *SMALL,
@@ -276,3 +276,18 @@ def test_two_processes_on_one_folder(whole, tmp_path, capsys):
     status, _, err = finish(first)
     assert status == 0, err
     same_bytes(whole[0], folder)
+
+
+def test_ctrl_c_counts_where_python_would_drop_it():
+    class Last:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def work():
+        thing = Last()
+        del thing
+        for _ in range(500):
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt), _interrupts_kept():
+        work()
