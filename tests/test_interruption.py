@@ -289,5 +289,10 @@ def test_ctrl_c_counts_where_python_would_drop_it():
         for _ in range(500):
             time.sleep(0.01)
 
-    with pytest.raises(KeyboardInterrupt), _interrupts_kept():
-        work()
+    # a shell may have started the tests with Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), _interrupts_kept():
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
