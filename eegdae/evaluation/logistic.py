@@ -220,10 +220,7 @@ class _Problems:
         x = self._standardised()
         both = proba[0] * (1 - proba[0]) * self.weight[0]  # (K, n)
         blocks = torch.stack([(x * each[:, None]).T @ x for each in both]).double()
-        ridge = self.penalty.flatten()[0].repeat(self.d + 1)
-        ridge[-1] = 1e-6
-        factors: Tensor = torch.linalg.cholesky(blocks + ridge.diag())
-        return factors
+        return _factored(blocks, self._ridge()[0])
 
     def _standardised(self) -> Tensor:
         """Rows of the first problem, with a 1 at the end of each for the offset."""
@@ -247,10 +244,13 @@ class _Problems:
                 block = ((x * both[:, None]).T @ x).double()
                 whole[k, :, j], whole[j, :, k] = block, block.T
         whole = whole.view(self.K * size, -1)
-        ridge = self.penalty.flatten()[0].repeat(self.K, size)
+        return _factored(whole, self._ridge().flatten())
+
+    def _ridge(self) -> Tensor:
+        """What the penalty of the first problem adds to the second derivatives, (K, d + 1)."""
+        ridge = self.penalty.flatten()[0].repeat(self.K, self.d + 1)
         ridge[:, -1] = 1e-6  # a shift of all offsets changes nothing
-        factor: Tensor = torch.linalg.cholesky(whole + ridge.flatten().diag())
-        return factor
+        return ridge
 
     def _direction(
         self, proba: Tensor, gw: Tensor, gb: Tensor, going: Tensor, guide: Tensor | None, tolerance: float
@@ -308,6 +308,18 @@ class _Problems:
             pw, pb = zw + beta[:, None, None] * pw, zb + beta[:, None] * pb
             energy = new
         return dw, db
+
+
+def _factored(matrix: Tensor, ridge: Tensor) -> Tensor:
+    """Cholesky factor, which exists also where a weak penalty drowns in the rounding of the products."""
+    largest = matrix.diagonal(dim1=-2, dim2=-1).amax(-1, keepdim=True)  # (..., 1)
+    factor, failed = torch.linalg.cholesky_ex(matrix + ridge.diag_embed())
+    for least in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1):
+        if not bool(failed.any()):
+            break
+        ridge = torch.maximum(ridge, least * largest + 1e-12)
+        factor, failed = torch.linalg.cholesky_ex(matrix + ridge.diag_embed())
+    return factor
 
 
 def _dot(aw: Tensor, bw: Tensor, ab: Tensor, bb: Tensor) -> Tensor:

@@ -30,6 +30,20 @@ def test_it_is_scikit_learns(n_classes, C):
     np.testing.assert_allclose(head.predict_proba(x), best.predict_proba(x), atol=2e-4)
 
 
+@pytest.mark.parametrize("C", [1e4, 1e8, 1e12])
+@pytest.mark.parametrize(("n_inputs", "n_classes"), [(20, 3), (64, 5), (10, 2)])
+def test_hardly_any_penalty_on_inputs_that_depend_on_one_another(n_inputs, n_classes, C):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(1000, 3))
+    x = np.concatenate([z, z @ rng.normal(size=(3, n_inputs - 3))], 1)
+    y = np.argmax(z @ rng.normal(size=(3, n_classes)), 1)
+    y = np.unique(y, return_inverse=True)[1]
+    n = int(y.max()) + 1
+    found = validate_head(x, y, np.arange(1000) % 5, candidates=[C], n_classes=n)
+    assert (found.head.predict_proba(x).argmax(1) == y).mean() > 0.99
+    assert found.figures["balanced_accuracy"] > 0.9
+
+
 def test_state_round_trip():
     x, y = draw(3)
     head = LogisticHead.fit(x, y, n_classes=3)
