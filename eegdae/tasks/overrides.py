@@ -173,7 +173,7 @@ def compose_command(command: str, overrides: Sequence[str], folder: Path) -> Dic
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:  # Hydra lets a ValueError, an AttributeError or one of the YAML reader's out
-        reason = one_line(error)
+        reason = one_line(error, 1000)
         raise EegdaeError(f"configuration of {command}: cannot be composed: {reason}") from error
     finally:
         GlobalHydra.instance().clear()

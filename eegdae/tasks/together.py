@@ -237,7 +237,7 @@ def _kept(job: Job) -> Iterator[None]:
     except EegdaeError as error:
         job.error = error
     except (OSError, MemoryError, RuntimeError) as error:
-        job.error = EegdaeError(f"{job.folder}: {one_line(error)}")
+        job.error = EegdaeError(f"{job.folder}: {one_line(error, 1000)}")
         job.error.__cause__ = error
 
 

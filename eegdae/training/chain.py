@@ -130,8 +130,7 @@ def squared_error(
         else:
             error.mul_(observed)
             count = max(1.0, float(observed.sum()))
-        # one model at a time: a sum over several axes rounds otherwise
-        loss = torch.stack([one.square().sum() for one in error]) / count
+        loss = _square_sums(error) / count
         if grads is None:
             return loss
         # before the products, as autograd does it: so that both round alike
@@ -145,6 +144,13 @@ def squared_error(
             if number:
                 slope = _product(slope, params[link.weight])
         return loss
+
+
+def _square_sums(error: Tensor) -> Tensor:
+    """Sum the squares of each model, on a CPU as in a model alone: over several axes it rounds otherwise."""
+    if error.is_cuda:
+        return error.square().sum((1, 2))
+    return torch.stack([one.square().sum() for one in error])
 
 
 def _applied(name: str, z: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class OptimizersOfMany:
 
 def _alike(part: slice, value: Tensor) -> list[slice]:
     """Cut models side by side so that each weight has the place in a unit that it has in a model alone."""
-    if value[0].numel() % UNIT == 0:
+    if value.is_cuda or value[0].numel() % UNIT == 0:
         return [part]
     return [slice(k, k + 1) for k in range(part.start, part.stop)]
 

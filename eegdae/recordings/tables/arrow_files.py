@@ -50,8 +50,8 @@ def read_arrow(path: Path) -> pd.DataFrame:
         twice = sorted({n for n in found.column_names if found.column_names.count(n) > 1})
         table = pd.DataFrame() if twice else found.to_pandas(ignore_metadata=True)
     except Exception as error:  # the readers raise anything from ArrowInvalid to MemoryError
-        reason = one_line(error)
-        raise EegdaeError(f"{path}: cannot be read as {path.suffix[1:]}: {reason[:300]}") from error
+        reason = one_line(error, 300)
+        raise EegdaeError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from error
     if twice:
         raise EegdaeError(f"{path}: column names must be distinct; more than once: {', '.join(twice)}")
     table.columns = pd.Index([str(name) for name in table.columns])

@@ -77,7 +77,7 @@ def read_search(folder: Path) -> SearchRecord | None:
         names = list(dict.fromkeys(name for params, _ in valued for name in params))
         rows = [{name: _plain(params.get(name)) for name in names} for params, _ in valued]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EegdaeError(f"{file.name}: damaged: {one_line(error)}") from error
+        raise EegdaeError(f"{file.name}: damaged: {one_line(error, 1000)}") from error
     return SearchRecord(
         study=str(data.get("study", "")),
         objectives=objectives,
