@@ -313,6 +313,7 @@ class _Problems:
 def _factored(matrix: Tensor, ridge: Tensor) -> Tensor:
     """Cholesky factor, which exists also where a weak penalty drowns in the rounding of the products."""
     largest = matrix.diagonal(dim1=-2, dim2=-1).amax(-1, keepdim=True)  # (..., 1)
+    factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(matrix + ridge.diag_embed())
     for least in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1):
         if not bool(failed.any()):
