@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import _thread
-import logging
 import os
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.process import interrupts_kept, tell_warnings
 
 COMMANDS = {
     "train": "recordings -> windows -> features -> autoencoder -> codes -> verdict -> report",
@@ -77,51 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_command(args: Sequence[str]) -> int:
     """Run a command and return its exit status; errors are raised, our own warnings told in a line each."""
-    told: set[str] = set()
-    with warnings.catch_warnings(), _interrupts_kept():
-        warnings.showwarning = partial(_tell, told=told, otherwise=warnings.showwarning)
+    with warnings.catch_warnings(), interrupts_kept():
+        tell_warnings()
         return _dispatch(list(args))
-
-
-@contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Send a Ctrl-C again that came while an object was done away with: Python drops it there."""
-    before = sys.unraisablehook
-
-    def hook(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            # a moment later, when this call is over: inside it, it would be dropped once more
-            threading.Timer(0.01, _thread.interrupt_main).start()
-        else:
-            before(unraisable)
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-
-
-def tell_warnings() -> None:
-    """Tell our own warnings in a line each from here on: for a process that does a part of a command."""
-    if not isinstance(warnings.showwarning, partial):
-        warnings.showwarning = partial(_tell, told=set(), otherwise=warnings.showwarning)
-
-
-def _tell(
-    message: Warning | str,
-    category: type[Warning],
-    *place: Any,
-    told: set[str],
-    otherwise: Callable[..., None],
-    **where: Any,
-) -> None:
-    """Say a warning of our own once, in one line, where all other lines of a command go."""
-    if not category.__module__.startswith("eegdae."):
-        otherwise(message, category, *place, **where)
-    elif str(message) not in told:
-        told.add(str(message))
-        logging.getLogger("eegdae").warning(f"warning: {message}")
 
 
 def _dispatch(args: list[str]) -> int:

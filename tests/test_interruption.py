@@ -20,7 +20,8 @@ from shell import (
     run_json,
 )
 
-from eegdae.cli import _interrupts_kept, main
+from eegdae.cli import main
+from eegdae.process import interrupts_kept
 
 RUN = (
     *SMALL,
@@ -292,7 +293,7 @@ def test_ctrl_c_counts_where_python_would_drop_it():
     # a shell may have started the tests with Ctrl-C ignored
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt), _interrupts_kept():
+        with pytest.raises(KeyboardInterrupt), interrupts_kept():
             work()
     finally:
         signal.signal(signal.SIGINT, before)

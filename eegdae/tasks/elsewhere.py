@@ -42,7 +42,7 @@ class Anywhere:
 
 
 def _arrive(job: Callable[[DictConfig], Any], folder: str) -> Anywhere:
-    from eegdae.cli import tell_warnings
+    from eegdae.process import tell_warnings
     from eegdae.tasks.launch import register_resolvers
 
     os.chdir(folder)

@@ -19,12 +19,12 @@ from eegdae.models import StackedAutoencoder, new_stack
 from eegdae.models.losses import check_unit_interval
 from eegdae.randomness import Stream
 from eegdae.training.denoising import DenoisingLoss, with_defined_emphasis
-from eegdae.training.locality import LocalityGraph, LocalityTerm, locality_graph
+from eegdae.training.locality import LocalityGraph, LocalityTerm
 from eegdae.training.objective import Objective
 from eegdae.training.schedule import Schedule
 from eegdae.training.scratch import by_blocks
 from eegdae.training.stage import Batch, CheckpointStore, Stage, n_rows_of, run_stage
-from eegdae.training.stage_plan import StagePlan
+from eegdae.training.stage_plan import StagePlan, graph_of
 
 
 class TrainingWarning(UserWarning):
@@ -295,21 +295,6 @@ def sides_of(spec: FitSpec) -> tuple[Tensor | None, Tensor | None]:
         )
     whole = n_trained == n_rows
     return None if whole else trained.nonzero()[:, 0], held.nonzero()[:, 0] if stopping else None
-
-
-def graph_of(spec: FitSpec) -> LocalityGraph | None:
-    """Connect the training rows; one graph of the data for all stages."""
-    objective = spec.objective
-    if not objective.locality:
-        return None
-    if spec.recordings is None:
-        raise EegdaeError(
-            f"loss.locality={objective.locality:g}: needs the recording of every row; view {spec.view!r} has "
-            "none"
-        )
-    return locality_graph(
-        spec.x, spec.recordings, spec.rows, n_neighbours=objective.n_neighbours, heat=objective.heat
-    )
 
 
 def check_codes(spec: FitSpec, stack: StackedAutoencoder, stages: Sequence[str]) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eegdae.corruption import Corruption
+from eegdae.errors import EegdaeError
 from eegdae.layout import Layout
 from eegdae.models import StackedAutoencoder
+from eegdae.training.locality import LocalityGraph, locality_graph
 from eegdae.training.objective import Objective
 from eegdae.training.optimizers import Optimizer
 
@@ -61,3 +63,18 @@ class StagePlan:
         # only sigmoids are probabilities, and a code has neither channels nor samples
         objective = spec.objective.for_codes(is_probability=stack.codes_are_probabilities)
         return cls(k, objective, greedy[0], spec.corruption.for_codes(), None, schedule.optimizer)
+
+
+def graph_of(spec: FitSpec) -> LocalityGraph | None:
+    """Connect the training rows of a spec: one graph of the data for all stages, None where none counts."""
+    objective = spec.objective
+    if not objective.locality:
+        return None
+    if spec.recordings is None:
+        raise EegdaeError(
+            f"loss.locality={objective.locality:g}: needs the recording of every row; view {spec.view!r} has "
+            "none"
+        )
+    return locality_graph(
+        spec.x, spec.recordings, spec.rows, n_neighbours=objective.n_neighbours, heat=objective.heat
+    )

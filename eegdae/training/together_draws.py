@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from eegdae.errors import EegdaeError
 from eegdae.models import StackedAutoencoder
 from eegdae.randomness import Keys, Stream
 from eegdae.training.denoising import DenoisingLoss, with_defined_emphasis
-from eegdae.training.fit import FitSpec, graph_of
+from eegdae.training.fit import FitSpec
 from eegdae.training.locality import LocalityGraph, LocalityTerm
-from eegdae.training.stage_plan import StagePlan
+from eegdae.training.stage_plan import StagePlan, graph_of
 
 CHUNK_BYTES = 2**22
 """Bytes of corrupted rows that are worked on at once on a CPU: more would not stay near the processor."""
@@ -162,6 +162,7 @@ def draws_of(
         In the order of the models, each model once.
     """
     limit = GPU_CHUNK_BYTES if device.type == "cuda" else CHUNK_BYTES
+    graphs: dict[Hashable, LocalityGraph | None] = {}
     start = 0
     while start < len(members):
         first, plan = members[start], plans[start]
@@ -177,7 +178,7 @@ def draws_of(
             stop += 1
         for begin in range(start, stop, size):
             at = slice(begin, min(begin + size, stop))
-            yield _draw(at, members[at], plans[at], module, codes, fitted, device)
+            yield _draw(at, members[at], plans[at], module, codes, fitted, graphs, device)
         start = stop
 
 
@@ -200,6 +201,7 @@ def _draw(
     module: nn.Module,
     codes: Tensor | None,
     fitted: Corruption | None,
+    graphs: dict[Hashable, LocalityGraph | None],
     device: torch.device,
 ) -> Draw:
     plan, first = plans[0], members[0].spec
@@ -212,7 +214,7 @@ def _draw(
         level, is_input = member.spec.level, own.is_input
         objective = with_defined_emphasis(own.objective, kind, x, level, observed=observed, is_input=is_input)
         if objective.locality and member.graph is None:
-            member.graph = graph_of(member.spec)
+            member.graph = _graph(member.spec, graphs)
         losses.append(
             DenoisingLoss(
                 module,
@@ -237,6 +239,15 @@ def _draw(
     x = inputs[0] if codes is None or len(members) == 1 else codes[at]
     observed = None if observed is None else observed.to(device)
     return Draw(at, members, x.to(device), observed, losses, weights, emphasis)
+
+
+def _graph(spec: FitSpec, graphs: dict[Hashable, LocalityGraph | None]) -> LocalityGraph | None:
+    """Connect the rows of a spec, once for all models that have the same rows."""
+    parts = (spec.x, spec.rows, spec.recordings)
+    key = (*map(id, parts), spec.objective.n_neighbours, spec.objective.heat)
+    if key not in graphs:
+        graphs[key] = graph_of(spec)
+    return graphs[key]
 
 
 def _fitted(plan: StagePlan, x: Tensor, observed: Tensor | None) -> Corruption:
