@@ -274,6 +274,7 @@ def test_a_code_larger_than_its_input_without_noise_is_warned_of_once(capsys, tm
         (["model=conv1d", "model.kernel_size=4"], "model.kernel_size=4: must be an odd whole number"),
         (["+model.channels=[8]"], "model.channels: there are no convolutions; choose model=conv1d"),
         (["features=power", "model.joint_layer=8"], "model.joint_layer=8: there is one view"),
+        (["corrupton.level=1"], "corrupton.level: unknown key; did you mean 'corruption'?"),
         (["model.hiden=[3]"], "model.hiden: unknown key; did you mean 'hidden'?"),
         (["+corruption.lvel=1"], "corruption.lvel: unknown key; did you mean 'level'"),
         (["data=wach"], "data=wach: no such choice; did you mean 'watch'? known: "),

@@ -117,5 +117,6 @@ def metric_bars(metrics: Metrics, *, metric: str, transductive: str = "") -> Fig
     name = metric_name(metric, transductive=transductive)
     axes.set_xlabel(f"{metric_name(metric)} ({METRIC_UNITS.get(metric, 'a.u.')})")
     axes.set_ylabel("representation")
-    figure.suptitle(f"{name[0].upper()}{name[1:]}: mean and 95 % interval")
+    shown = " and 95 % interval" if any(value.get("low") is not None for value in entries.values()) else ""
+    figure.suptitle(f"{name[0].upper()}{name[1:]}: mean{shown}")
     return figure

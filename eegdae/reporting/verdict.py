@@ -45,14 +45,15 @@ def verdict(data: ReportData) -> list[Block]:
     if data.paired is not None and len(data.paired):
         blocks.append(paired_table(data.paired, transductive=data.transductive))
     scored = [name for name in names if any(_mean(values, name) > _NONE for values in data.metrics.values())]
+    line = "; line: 95 % bootstrap interval over groups" if has_intervals(data.metrics) else ""
     for name in scored:
         blocks.append(
             FigureBlock(
                 figure=metric_bars(data.metrics, metric=name, transductive=data.transductive),
                 name=f"metrics_{name}",
-                caption="Dot: mean over held-out groups; line: 95 % bootstrap interval "
-                "over groups. Every representation had the same scaler, folds and classifier.",
-                alt=f"{metric_name(name)} of each representation with its interval and the chance level",
+                caption=f"Dot: mean over held-out groups{line}. Every representation had the same scaler, "
+                "folds and classifier.",
+                alt=f"{metric_name(name)} of each representation and the chance level",
             )
         )
     if data.confusion is not None:
@@ -133,7 +134,13 @@ def metrics_table(metrics: Metrics, *, transductive: str = "") -> Table:
         *(metric_name(name, transductive=transductive) for name in names),
         "what it is",
     ]
-    return Table(header=header, rows=rows, caption="Mean over held-out groups [95 % interval], best in bold")
+    shown = " [95 % interval]" if has_intervals(metrics) else ""
+    return Table(header=header, rows=rows, caption=f"Mean over held-out groups{shown}, best in bold")
+
+
+def has_intervals(metrics: Metrics) -> bool:
+    """Whether any figure comes with an interval: a few people give none."""
+    return any(figure.get("low") is not None for of in metrics.values() for figure in of.values())
 
 
 def paired_table(paired: pd.DataFrame, *, transductive: str = "") -> Table:
@@ -168,7 +175,9 @@ def paired_table(paired: pd.DataFrame, *, transductive: str = "") -> Table:
         header=["codes minus", *(metric_name(metric, transductive=transductive) for metric in metrics)],
         rows=rows,
         caption="Codes minus everything else, paired over held-out groups",
-        notes=["[95 % interval]; p of Wilcoxon's signed-rank test, not corrected for the number of rows"],
+        notes=["[95 % interval]; p of Wilcoxon's signed-rank test, not corrected for the number of rows"]
+        if paired["low"].notna().any()
+        else [],
     )
 
 

@@ -298,6 +298,7 @@ def _unknown_key(path: str, command: str) -> str:
     *parents, name = path.split(".")
     for parent in parents:
         if not isinstance(node, dict) or parent not in node:
+            parents, name = parents[: parents.index(parent)], parent  # this is where it went wrong
             break
         node = node[parent]
     if node is None:

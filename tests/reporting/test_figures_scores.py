@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eegdae.reporting.figures_scores import confusion, metric_bars
+from eegdae.reporting.verdict import metrics_table
 
 from .checks import check_figure, texts
 
@@ -52,3 +53,9 @@ def test_metric_bars_name_what_they_do_not_know_and_say_transductive(report_data
 def test_metric_bars_refuse_a_metric_that_nothing_has(report_data):
     with pytest.raises(ValueError, match="'f1'"):
         metric_bars(report_data.metrics, metric="f1")
+
+
+def test_what_has_no_interval_promises_none():
+    metrics = {name: {"roc_auc": {"mean": 0.5, "low": None, "high": None}} for name in ("codes", "raw")}
+    assert not any("95 %" in text for text in texts(metric_bars(metrics, metric="roc_auc")))
+    assert metrics_table(metrics).caption == "Mean over held-out groups, best in bold"
