@@ -24,7 +24,7 @@ def test_no_test_row_is_a_neighbour(monkeypatch):
         seen.append((rows, recordings, graph))
         return graph
 
-    monkeypatch.setattr("eegdae.training.fit.locality_graph", watching)
+    monkeypatch.setattr("eegdae.training.stage_plan.locality_graph", watching)
     monkeypatch.setattr("eegdae.evaluation.representations.locality_graph", watching)
     judge_fold(data(), FOLD, 0, NEAR)
     # two views of the codes and of the plain network, and the projection; the untrained network has none

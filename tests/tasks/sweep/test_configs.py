@@ -36,6 +36,7 @@ def test_they_are_hydras_own(jobs):
     hydra = Hydra.create_main_hydra2("train", create_config_search_path(str(conf_dir())))
     try:
         whole = hydra.compose_config("train", ["hydra/launcher=vectorized"], RunMode.MULTIRUN)
+        assert whole.hydra.sweep.dir  # a sweeper resolves it first too; from then on the moment stands
         composed = []
 
         def compose(overrides):
