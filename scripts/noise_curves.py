@@ -36,7 +36,7 @@ OF_SIGNALS = ("channel_dropout", "time_block", "frequency_band", "band_noise", "
 SETS = {
     "digits": (["experiment=digits"], ENTRIES),
     "eegmat": (["experiment=eegmat"], (*ENTRIES, *OF_CHANNELS)),
-    "watch": (["experiment=watch", "features=[power,pearson,plv]"], (*ENTRIES, *OF_CHANNELS)),
+    "watch": (["experiment=watch", "features=[power,connectivity]"], (*ENTRIES, *OF_CHANNELS)),
     "scp1": (["experiment=scp1_raw"], (*ENTRIES, *OF_SIGNALS)),
 }
 ABOUT = """\
