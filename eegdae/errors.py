@@ -24,8 +24,8 @@ class EegdaeError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
-def one_line(error: BaseException, most: int = 200) -> str:
-    """Say what an error says in one line, of no more characters than that; its kind where it says nothing."""
+def one_line(error: BaseException, most: int | None = 200) -> str:
+    """Say what an error says in one line, of so many characters at most; its kind where it says nothing."""
     return " ".join(str(error).split())[:most] or type(error).__name__
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings.recording import Annotation, Recording
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ def _read(path: Path) -> pd.DataFrame:
             encoding="utf-8-sig",
         )
     except (ValueError, OSError) as error:  # of pandas: EmptyDataError, ParserError; of the text: Unicode
-        reason = " ".join(str(error).split())
-        raise EegdaeError(f"data.about={path}: cannot be read as a table: {reason[:200]}") from error
+        raise EegdaeError(f"data.about={path}: cannot be read as a table: {one_line(error)}") from error
     if table.empty:
         raise EegdaeError(f"data.about={path}: has no rows")
     table.columns = table.columns.str.strip()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.recordings.intact import check_intact
 
 _NAME = r"{name(?::(\d{1,3}))?}"
@@ -91,8 +91,7 @@ def annotate_from(raw: Any, path: Path, file: Path) -> None:
             raw.set_annotations(added, verbose="error")
             raw.set_annotations(own + raw.annotations, verbose="error")
     except Exception as error:  # readers raise whatever a damaged file makes them
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise EegdaeError(f"{file}: cannot be read as annotations: {reason[:300]}") from error
+        raise EegdaeError(f"{file}: cannot be read as annotations: {one_line(error, 300)}") from error
     if not len(told):
         raise EegdaeError(f"{file}: holds no annotations")
     if not np.any((told.onset + late < raw.times[-1]) & (told.onset + late + told.duration >= 0)):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings import mne_files
 from eegdae.recordings.intact import check_intact
 from eegdae.recordings.mne_events import left_out
@@ -197,4 +197,4 @@ def _check_table(path: Any, columns: Sequence[str]) -> None:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{Path(str(error.filename)).name}: {error.strerror}"
-    return (" ".join(str(error).split()) or type(error).__name__)[:300]
+    return one_line(error, 300)

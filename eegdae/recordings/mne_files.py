@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings.beside import annotate_from, beside
 from eegdae.recordings.intact import check_intact
 from eegdae.recordings.mne_events import annotations_of, bad_stretches, check_events, left_out
@@ -232,9 +232,8 @@ def _needs_whole(raw: Any) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> EegdaeError:
-    reason = " ".join(str(error).split()) or type(error).__name__
     hint = "" if path.name.lower().endswith(EXTENSIONS) else f"; known endings: {', '.join(EXTENSIONS)}"
-    return EegdaeError(f"{path}: cannot be read by MNE: {reason[:300]}{hint}")
+    return EegdaeError(f"{path}: cannot be read by MNE: {one_line(error, 300)}{hint}")
 
 
 def _bads(raw: Any, word: object) -> tuple[str, ...]:

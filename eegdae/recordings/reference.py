@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings.channels import find_channels
 from eegdae.recordings.recording import Recording, bad_channels_of
 
@@ -128,9 +128,8 @@ def laplacian_operator(
                 raw, sphere=(*centre, radius), copy=False, verbose="error"
             )
     except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
-        reason = " ".join(str(error).split())
         raise EegdaeError(
-            f"{where}: cannot be computed from the positions of {len(names)} channels: {reason}; "
+            f"{where}: cannot be computed from the positions of {len(names)} channels: {one_line(error)}; "
             f"needed: electrodes all over a head, {HEAD_RADII[0]:g} to {HEAD_RADII[1]:g} m, or false"
         ) from error
     operator: NDArray[np.float64] = made.get_data()

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.tasks.launchers import PLUGINS, with_our_settings
 from eegdae.workers import connected
 
@@ -158,9 +158,9 @@ def told_of_loss(error: Exception) -> EegdaeError | None:
             "make hydra.launcher.n_jobs smaller, and go on with sweep.resume=true hydra.sweep.dir=DIR"
         )
     if kind.__module__.startswith("submitit."):
-        said = " ".join(str(error).split())
         return EegdaeError(
-            f"hydra.launcher: a job was ended from outside ({said[:150]}); others may still run; once they "
-            "are done, go on with sweep.resume=true hydra.sweep.dir=DIR; what was printed is in DIR/.submitit"
+            f"hydra.launcher: a job was ended from outside ({one_line(error, 150)}); others may still run; "
+            "once they are done, go on with sweep.resume=true hydra.sweep.dir=DIR; what was printed is in "
+            "DIR/.submitit"
         )
     return None

@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.run import read_json
 from eegdae.tasks.elsewhere import Anywhere, surroundings, told_of_loss
 from eegdae.tasks.launchers import unknown_setting
@@ -212,11 +212,10 @@ def _job(command: str, args: Sequence[str], config: DictConfig, outcome: _Outcom
 
 def unforeseen(error: Exception) -> EegdaeError:
     """One line for what no check caught."""
-    said = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in said):
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
         return EegdaeError("not enough memory; make model.hidden, trainer.batch_size or the data smaller")
     return EegdaeError(
-        f"unforeseen {type(error).__name__}: {said[:300]}; debug=true shows where; please report it"
+        f"unforeseen {type(error).__name__}: {one_line(error, 300)}; debug=true shows where; please report it"
     )
 
 

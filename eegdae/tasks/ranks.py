@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.run import RunFolder, read_json
 from eegdae.tasks.settings import read_settings
 from eegdae.training.hardware import Hardware, is_rank, rank
@@ -249,7 +249,7 @@ def main() -> int:
     except EegdaeError as error:
         if any(arg.lower().lstrip("+") == "debug=true" for arg in sys.argv):
             traceback.print_exc()
-        Path(os.environ[TOLD]).write_text(" ".join(str(error).split()))
+        Path(os.environ[TOLD]).write_text(one_line(error, None))
         return 2
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.training.learning_rate import LearningRate
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -91,9 +91,8 @@ class Optimizer:
         try:
             return OPTIMIZERS[self.name](parameters, **{**fused, **self.options})
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
-            reason = " ".join(str(error).split())
             raise EegdaeError(
-                f"optimizer: {self.name} does not take {dict(self.options)}: {reason}"
+                f"optimizer: {self.name} does not take {dict(self.options)}: {one_line(error)}"
             ) from error
 
     def clip(self, parameters: Iterable[nn.Parameter]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings.downloads.checksums import matching
 from eegdae.recordings.downloads.folders import below
 
@@ -59,8 +59,7 @@ def unpack(
             return _take(members, tar.extractfile, tarfile.TarInfo.isfile, folder, wanted, root, called)
     # zipfile raises the last two: of a compression that it has not, and of a password
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise EegdaeError(f"{called}: cannot be unpacked: {reason[:200]}") from error
+        raise EegdaeError(f"{called}: cannot be unpacked: {one_line(error)}") from error
 
 
 def _take(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eegdae.errors import EegdaeError, did_you_mean
+from eegdae.errors import EegdaeError, did_you_mean, one_line
 from eegdae.recordings.images.idx import read_idx
 from eegdae.recordings.labels import label_text
 
@@ -173,5 +173,4 @@ def _npz(path: Path, named: object) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def _unreadable(path: Path, error: Exception) -> EegdaeError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return EegdaeError(f"{path}: cannot be read as an array of numbers: {reason[:200]}")
+    return EegdaeError(f"{path}: cannot be read as an array of numbers: {one_line(error)}")

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import TrialState
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.run import replace_file
 from eegdae.tasks.launch import hydra_message
 from eegdae.tasks.search.ending import best_trials, figures, last_lines, search_json
@@ -126,7 +126,7 @@ def _do_trial(plan: SearchPlan, shared: SharedStudy, trial: optuna.Trial) -> str
         shared.tell_pruned(trial, str(pruned))
         said += f": {pruned}"
     except EegdaeError as failure:
-        error = " ".join(str(failure).split())
+        error = one_line(failure, None)
         shared.tell_failed(trial, error)
         said += f": failed: {error}"
     best = best_trials(shared)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from eegdae.errors import EegdaeError, one_line
 from eegdae.evaluation.metrics import METRICS
-
-# written in C where there is a compiler's work: ten times faster on a thousand configurations
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from eegdae.run import read_json
 
 Figures = dict[str, float]
 Groups = dict[str, dict[str, tuple[float, ...]]]
@@ -78,7 +72,7 @@ def read_errors(file: Path) -> dict[str, Figures]:
     try:
         return {
             view: {way: float(value) for way, value in ways.items()}
-            for view, ways in read_object(file).items()
+            for view, ways in read_json(file, file.name).items()
         }
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, EegdaeError):
@@ -103,7 +97,7 @@ def read_validation(file: Path) -> Figures:
     EegdaeError
         If it is missing or damaged.
     """
-    found = read_object(file).get("validation") if file.exists() else None
+    found = read_json(file, file.name).get("validation") if file.exists() else None
     found = found if isinstance(found, Mapping) else {}
     return {metric: _number(found.get(metric)) for metric in METRICS}
 
@@ -113,59 +107,9 @@ def _number(value: object) -> float:
     return float(str(value)) if is_number else math.nan
 
 
-def read_object(file: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Parameters
-    ----------
-    file : Path
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    EegdaeError
-        If it is missing or damaged.
-    """
-    try:
-        data = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise EegdaeError(f"{file.name}: {_said(error)}") from error
-    if not isinstance(data, dict):
-        raise EegdaeError(f"{file.name} holds {type(data).__name__}, not an object")
-    return data
-
-
-def read_mapping(file: Path) -> dict[str, Any]:
-    """Read a YAML mapping as data.
-
-    Parameters
-    ----------
-    file : Path
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    EegdaeError
-        If it is missing or damaged.
-    """
-    try:
-        data = yaml.load(file.read_bytes(), Loader=_Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EegdaeError(f"{file.name}: {_said(error)}") from error
-    if not isinstance(data, dict):
-        raise EegdaeError(f"{file.name} holds {type(data).__name__}, not a mapping")
-    return data
-
-
 def _said(error: Exception) -> str:
     if isinstance(error, OSError):
-        return "missing" if isinstance(error, FileNotFoundError) else error.strerror or "cannot be read"
+        return error.strerror or "cannot be read"
     if isinstance(error, KeyError):
         return f"has no column {error.args[0]}"
     return one_line(error, 150)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.run import read_json, replace_file
 
 FAILED = "failed.json"
@@ -165,7 +165,7 @@ def best_run(jobs: Sequence[Job]) -> Path | None:
 
 def leave_failure(folder: Path, number: int, overrides: Sequence[str], error: Exception) -> None:
     """Leave in its folder that a job failed and why; a run that was there before keeps its ``run.json``."""
-    told = {"job": number, "overrides": [*overrides], "error": " ".join(str(error).split())}
+    told = {"job": number, "overrides": [*overrides], "error": one_line(error, None)}
     # where nothing can be written, that is why it failed, and its log or its run has said so
     with suppress(OSError):
         replace_file(Path(folder) / FAILED, (json.dumps(told, indent=1) + "\n").encode())

@@ -12,14 +12,12 @@ from typing import Any
 
 from eegdae.errors import EegdaeError
 from eegdae.evaluation.sweep import flat_config
-from eegdae.run import FORMAT
+from eegdae.run import FORMAT, read_config, read_json
 from eegdae.tasks.sweep.files import (
     Figures,
     Groups,
     read_errors,
     read_groups,
-    read_mapping,
-    read_object,
     read_validation,
 )
 
@@ -169,13 +167,13 @@ def _read(place: Path, name: str) -> Run:
         run.problem = _last_words(place)
         return run
     try:
-        run.state = read_object(place / "run.json")
+        run.state = read_json(place / "run.json", "run.json")
         if run.state.get("format") != FORMAT:
             run.problem = (
                 f"format {run.state.get('format')}, another version; this one compares runs of {FORMAT}"
             )
             return run
-        config = read_mapping(place / "config.yaml")
+        config = read_config(place, "config.yaml")
         run.config, run.alignment = flat_config(config), config.get("alignment", "none")
         error = " ".join(str(run.state.get("error") or "").split())
         if run.status == "running":
@@ -190,8 +188,9 @@ def _read(place: Path, name: str) -> Run:
 
 
 def _read_figures(run: Run) -> None:
-    run.metrics = read_object(run.path / "metrics.json")
-    audit = read_object(run.path / "split_audit.json") if (run.path / "split_audit.json").exists() else {}
+    run.metrics = read_json(run.path / "metrics.json", "metrics.json")
+    audit_file = run.path / "split_audit.json"
+    audit = read_json(audit_file, audit_file.name) if audit_file.exists() else {}
     try:
         run.split = tuple(
             (fold["test_groups"], fold["n_train"], fold["n_test"]) for fold in audit.get("folds", ())

@@ -287,10 +287,10 @@ def test_runs_of_another_version_are_left_out_unless_all_are(sweep, capsys):
         ),
         ("group_metrics.csv", "representation,group,balanced_accuracy,roc_auc\ncodes\n", "a row is short"),
         ("metrics.json", "{", "metrics.json"),
-        ("run.json", "[]", "run.json holds list"),
+        ("run.json", "[]", "run.json: holds list"),
         ("config.yaml", "a: [", "config.yaml"),
-        ("config.yaml", "5", "config.yaml holds int"),
-        ("config.yaml", None, "config.yaml: missing"),
+        ("config.yaml", "5", "config.yaml: holds int"),
+        ("config.yaml", None, "config.yaml: cannot be read as YAML: No such file"),
         ("split_audit.json", '{"folds": [{"fold": 0}]}', "split_audit.json: a fold lacks"),
     ],
 )
