@@ -118,13 +118,18 @@ class RunFolder:
         finally:
             self._lock.close()
 
+    def leave(self, seconds: float) -> None:
+        """Leave the run unfinished, to be gone on with; it took so many seconds, others in the same time."""
+        self._write_status("running", seconds=seconds)
+
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Write the last file, ``run.json`` with status ``done``, and drop the checkpoints."""
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
         self._write_status("done", metrics=metrics)
 
-    def _write_status(self, status: str, **more: Any) -> None:
-        wall = self.before.get("wall_s", 0.0) + time.monotonic() - self._started
+    def _write_status(self, status: str, seconds: float | None = None, **more: Any) -> None:
+        now = time.monotonic() - self._started if seconds is None else seconds
+        wall = self.before.get("wall_s", 0.0) + now
         self.write_json(
             "run.json",
             {

@@ -114,75 +114,103 @@ def fit_models(
     return prepared.fitted(recipe, stacks, specs, history, compare=compare)
 
 
-def fit_models_together(
-    data: Data,
-    rows: NDArray[np.int64],
-    recipes: Sequence[Recipe],
-    *,
-    fold: int,
-    compare: bool = True,
-    about: Callable[[int], AbstractContextManager[object]] = nullcontext,
-) -> list[Fitted | EegdaeError]:
-    """Fit the models of many recipes on the same rows, those of one shape together.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows, and the recipes whose models are fitted on them.
 
     Parameters
     ----------
-    data, rows, fold, compare
+    data : Data
+        All rows.
+    rows : ndarray of int
+        Those to fit on.
+    fold : int
+        What the random draws depend on.
+    recipes : mapping of int to Recipe
+        By number; with the same views, scaler and alignment.
+    """
+
+    data: Data
+    rows: NDArray[np.int64]
+    fold: int
+    recipes: Mapping[int, Recipe]
+
+
+def fit_models_together(
+    parts: Sequence[Part],
+    *,
+    compare: bool = True,
+    about: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> list[dict[int, Fitted | EegdaeError]]:
+    """Fit the models of many recipes on the rows of one or more folds, those of one shape together.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Whose rows are as many are of one shape.
+    compare : bool
         As for `fit_models`.
-    recipes : sequence of Recipe
-        With the same views, scaler and alignment.
     about : callable
         ``about(k)`` is entered while something is said about recipe k.
 
     Returns
     -------
-    list of Fitted or EegdaeError
-        In the order of the recipes; those that cannot be fitted do not stop the others.
+    list of dict of int to Fitted or EegdaeError
+        Of each part what was found by each recipe; those that cannot be fitted do not stop the others.
     """
-    prepared = _Prepared.of(data, rows, recipes[0])
-    found: list[Fitted | EegdaeError | None] = [None] * len(recipes)
-    asked: dict[int, list[FitSpec]] = {}
-    for number, recipe in enumerate(recipes):
-        with about(number):
-            try:
-                asked[number] = prepared.specs(data, recipe, fold=fold, compare=compare)
-            except EegdaeError as error:
-                found[number] = error
-    results = _together(asked, found)
+    prepared = [_Prepared.of(part.data, part.rows, next(iter(part.recipes.values()))) for part in parts]
+    found: list[dict[int, Fitted | EegdaeError]] = [{} for _ in parts]
+    asked: dict[_Place, list[FitSpec]] = {}
+    for at, part in enumerate(parts):
+        for number, recipe in part.recipes.items():
+            with about(number):
+                try:
+                    asked[at, number] = prepared[at].specs(part.data, recipe, fold=part.fold, compare=compare)
+                except EegdaeError as error:
+                    found[at][number] = error
     stacks = {}
-    for number, one in results.items():
-        stacks[number], history = _by_model(one)
-        found[number] = prepared.fitted(
-            recipes[number], stacks[number], asked[number], history, compare=compare
+    for (at, number), one in _together(asked, found).items():
+        stacks[at, number], history = _by_model(one)
+        found[at][number] = prepared[at].fitted(
+            parts[at].recipes[number], stacks[at, number], asked[at, number], history, compare=compare
         )
     wanted = {
-        number: joint_specs(stacks[number], asked[number], width=width)
-        for number in stacks
-        if (width := recipes[number].joint_layer)
+        (at, number): joint_specs(own, asked[at, number], width=width)
+        for (at, number), own in stacks.items()
+        if (width := parts[at].recipes[number].joint_layer)
     }
-    for number, joint in _together(wanted, found).items():
-        before = found[number]
+    for (at, number), joint in _together(wanted, found).items():
+        before = found[at][number]
         assert isinstance(before, Fitted)
         history = [*before.history, *(row for one in joint for row in one.history)]
-        found[number] = prepared.fitted(
-            recipes[number], fused(stacks[number], joint), asked[number], history, compare=compare
+        with_joint = fused(stacks[at, number], joint)
+        found[at][number] = prepared[at].fitted(
+            parts[at].recipes[number], with_joint, asked[at, number], history, compare=compare
         )
-    return [one for one in found if one is not None]
+    return found
+
+
+_Place = tuple[int, int]
+"""Number of a part, and of a recipe."""
 
 
 def _together(
-    asked: Mapping[int, Sequence[FitSpec]], found: list[Fitted | EegdaeError | None]
-) -> dict[int, list[FitResult]]:
-    """Fit the specs of several recipes; the error of a recipe goes to what was found of it."""
-    numbers = [number for number, specs in asked.items() for _ in specs]
-    results: dict[int, list[FitResult]] = {number: [] for number in asked}
-    whole = fit_together([spec for specs in asked.values() for spec in specs]) if numbers else []
-    for number, result in zip(numbers, whole, strict=True):
+    asked: Mapping[_Place, Sequence[FitSpec]], found: Sequence[dict[int, Fitted | EegdaeError]]
+) -> dict[_Place, list[FitResult]]:
+    """Fit the specs of several recipes; the error of a recipe goes to what was found by it."""
+    places = [place for place, specs in asked.items() for _ in specs]
+    results: dict[_Place, list[FitResult]] = {place: [] for place in asked}
+    whole = fit_together([spec for specs in asked.values() for spec in specs]) if places else []
+    for (at, number), result in zip(places, whole, strict=True):
         if isinstance(result, FitResult):
-            results[number].append(result)
-        elif number in results and not isinstance(found[number], EegdaeError):
-            found[number] = result
-    return {number: one for number, one in results.items() if not isinstance(found[number], EegdaeError)}
+            results[at, number].append(result)
+        elif not isinstance(found[at].get(number), EegdaeError):
+            found[at][number] = result
+    return {
+        (at, number): one
+        for (at, number), one in results.items()
+        if not isinstance(found[at].get(number), EegdaeError)
+    }
 
 
 def _by_model(results: Sequence[FitResult]) -> tuple[dict[str, ViewStacks], list[dict[str, Any]]]:

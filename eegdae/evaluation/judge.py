@@ -19,7 +19,7 @@ from eegdae.evaluation.adaptation import adapt_fold
 from eegdae.evaluation.cleaning import cleaned
 from eegdae.evaluation.committee import Committee, committee_people, fit_committee
 from eegdae.evaluation.fit_head import fit_head
-from eegdae.evaluation.fitting import Fitted, corruption_of, fit_models, fit_models_together
+from eegdae.evaluation.fitting import Fitted, Part, corruption_of, fit_models, fit_models_together
 from eegdae.evaluation.heads import LogisticHead, softmax
 from eegdae.evaluation.once import Once
 from eegdae.evaluation.recipe import Data, FinetuneSpec, Recipe
@@ -86,21 +86,22 @@ def judge_fold(
     return _verdict(data, fold, number, recipe, fitted, people, ocular, Once(), checkpoints)
 
 
-def judge_fold_together(
+def judge_folds_together(
     data: Data,
-    fold: Fold,
-    number: int,
+    asked: Sequence[tuple[int, Fold, Sequence[int]]],
     recipes: Sequence[Recipe],
     *,
     checkpoints: Sequence[CheckpointStore],
     about: Callable[[int], AbstractContextManager[object]] = nullcontext,
-) -> Iterator[Verdict | EegdaeError]:
-    """Judge many recipes on one fold: models are fitted together, what they have in common is done once.
+) -> Iterator[tuple[int, int, Verdict | EegdaeError]]:
+    """Judge many recipes on some folds: models are fitted together, what they have in common is done once.
 
     Parameters
     ----------
-    data, fold, number
+    data : Data
         As for `judge_fold`.
+    asked : sequence of (int, Fold, sequence of int)
+        Number of a fold, the fold, and which recipes are to be judged on it.
     recipes : sequence of Recipe
         With the same views, scaler, alignment and correction of ocular artefacts.
     checkpoints : sequence of CheckpointStore
@@ -110,29 +111,39 @@ def judge_fold_together(
 
     Yields
     ------
-    Verdict or EegdaeError
-        In the order of the recipes.
+    int, int, Verdict or EegdaeError
+        Number of the fold, which recipe, and what came of it: in the order asked.
     """
-    people: list[Mapping[str, NDArray[np.int64]] | EegdaeError] = []
-    for k, recipe in enumerate(recipes):
-        with about(k):
-            try:
-                people.append(_people(data, fold, recipe, number))
-            except EegdaeError as error:
-                people.append(error)
-    data, ocular = cleaned(data, fold.train, recipes[0], fold=number)
-    fitted = fit_models_together(data, fold.train, recipes, fold=number, about=about)
-    once = Once()
-    for k, recipe in enumerate(recipes):
-        models, told = fitted[k], people[k]
-        if isinstance(models, EegdaeError) or isinstance(told, EegdaeError):
-            yield told if isinstance(told, EegdaeError) else models  # type: ignore[misc]
-            continue
-        with about(k):
-            try:
-                yield _verdict(data, fold, number, recipe, models, told, ocular, once, checkpoints[k])
-            except EegdaeError as error:
-                yield error
+    people: dict[tuple[int, int], Mapping[str, NDArray[np.int64]] | EegdaeError] = {}
+    parts, filters = [], []
+    for number, fold, which in asked:
+        for k in which:
+            with about(k):
+                try:
+                    people[number, k] = _people(data, fold, recipes[k], number)
+                except EegdaeError as error:
+                    people[number, k] = error
+        clean, ocular = cleaned(data, fold.train, recipes[which[0]], fold=number)
+        parts.append(Part(clean, fold.train, number, {k: recipes[k] for k in which}))
+        filters.append(ocular)
+    for (number, fold, which), part, ocular, fitted in zip(
+        asked, parts, filters, fit_models_together(parts, about=about), strict=True
+    ):
+        once = Once()
+        for k in which:
+            models, told = fitted.pop(k), people[number, k]
+            if isinstance(told, EegdaeError) or isinstance(models, EegdaeError):
+                yield number, k, told if isinstance(told, EegdaeError) else models  # type: ignore[misc]
+                continue
+            with about(k):
+                try:
+                    verdict = _verdict(
+                        part.data, fold, number, recipes[k], models, told, ocular, once, checkpoints[k]
+                    )
+                except EegdaeError as error:
+                    yield number, k, error
+                    continue
+            yield number, k, verdict
 
 
 def _people(data: Data, fold: Fold, recipe: Recipe, number: int) -> Mapping[str, NDArray[np.int64]]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import resource
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,14 +22,15 @@ import numpy as np
 import torch
 
 from eegdae.errors import EegdaeError, one_line
-from eegdae.evaluation.fitting import fit_models_together
-from eegdae.evaluation.judge import Verdict, judge_fold_together
+from eegdae.evaluation.fitting import Part, fit_models_together
+from eegdae.evaluation.judge import Verdict, judge_folds_together
 from eegdae.run import RunFolder
 from eegdae.tasks.corruption import ready_corruption
 from eegdae.tasks.final import save_fits
 from eegdae.tasks.folds import has_fold, keep_fold
 from eegdae.tasks.ocular import final_correction
 from eegdae.tasks.settings import Settings, read_settings
+from eegdae.tasks.sweep import line
 from eegdae.tasks.sweep.around import resumes
 from eegdae.tasks.work import AHEAD, Ahead, Work, make_work
 
@@ -37,6 +41,12 @@ SHARED = ("data", "windows", "prepare", "features", "alignment", "ocular", "spli
 
 SHARE_OF_MEMORY = 0.5
 """Share of ``trainer.memory_gb`` that the models of one fold of all jobs of a pack may take."""
+
+ENOUGH = 100
+"""Models in one program; of fewer, several folds are trained at once where their shapes are equal."""
+
+SPARE_FILES = 64
+"""Files that may be opened beside the folders of a pack, each of which holds one open."""
 
 
 @dataclass(eq=False)
@@ -124,6 +134,7 @@ def _train_group(group: Sequence[Job]) -> Iterator[list[int]]:
         except EegdaeError as found:
             error = found
     for pack in _packs(group, work) if work else [list(group)]:
+        folders = [job.folder.absolute() for job in pack]
         if work:
             if first.settings.threads:
                 torch.set_num_threads(first.settings.threads)
@@ -132,28 +143,42 @@ def _train_group(group: Sequence[Job]) -> Iterator[list[int]]:
         for job in pack:
             AHEAD[job.folder.resolve()] = Ahead(work, job.run is not None, error or job.error)
         yield [job.number for job in pack]
-        for job in pack:
+        for job, folder in zip(pack, folders, strict=True):
             AHEAD.pop(job.folder.resolve(), None)
+            line.TRAINED.pop(folder, None)
 
 
 def _packs(group: Sequence[Job], work: Work) -> Iterator[list[Job]]:
-    """Split jobs so that the models of one fold of all of them fit the memory."""
+    """Split jobs so that the models of a fold of all of them fit the memory, and their files may be open."""
     pack: list[Job] = []
-    used = 0.0
+    used, most = 0.0, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _n_open() - SPARE_FILES)
     for job in group:
-        recipe, n_weights = job.settings.recipe, 0
-        for view in recipe.views:
-            width = work.data.features[view.name].shape[1] if work.data.features else 0
-            for n_out in view.hidden or recipe.hidden:
-                n_weights, width = n_weights + 2 * width * n_out, n_out
-            n_weights += width * len(work.windows)
-        need = 4.0 * 2 * n_weights  # weights and codes of the model and of its level-0 twin
-        if pack and used + need > SHARE_OF_MEMORY * recipe.schedule.hardware.memory_gb * 1e9:
+        need = _need(job, work)
+        if pack and (used + need > _budget(job) or len(pack) == most):
             yield pack
             pack, used = [], 0.0
         pack.append(job)
         used += need
     yield pack
+
+
+def _n_open() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def _budget(job: Job) -> float:
+    return SHARE_OF_MEMORY * job.settings.recipe.schedule.hardware.memory_gb * 1e9
+
+
+def _need(job: Job, work: Work) -> float:
+    """Bytes of weights and codes of a fold's model and of its level-0 twin."""
+    recipe, n_weights = job.settings.recipe, 0
+    for view in recipe.views:
+        width = work.data.features[view.name].shape[1] if work.data.features else 0
+        for n_out in view.hidden or recipe.hidden:
+            n_weights, width = n_weights + 2 * width * n_out, n_out
+        n_weights += width * len(work.windows)
+    return 4.0 * 2 * n_weights
 
 
 def _train_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
@@ -174,6 +199,7 @@ def _train_pack(pack: Sequence[Job], work: Work, logs: _JobLogs) -> None:
 
 def _do_pack(pack: Sequence[Job], work: Work, logs: _JobLogs, held: ExitStack) -> None:
     """Do the folds of some jobs and fit their final models."""
+    started = time.monotonic()
     for job in pack:
         with logs.about(job), _kept(job):
             config = job.config
@@ -181,30 +207,76 @@ def _do_pack(pack: Sequence[Job], work: Work, logs: _JobLogs, held: ExitStack) -
             job.run = held.enter_context(run)
             work.keep_audit(run)
             job.settings = ready_corruption(job.settings, work.windows, work.data)
-    for number in range(len(work.folds)):
-        _do_fold([job for job in pack if not job.error], work, number, logs)
+    for what, n_jobs in _fitted_alone(pack).items():
+        _show(f"{what}: trained job by job, of {n_jobs} jobs")
+    rounds = _rounds(pack, work)
+    for number, folds in enumerate(rounds):
+        _do_folds([job for job in pack if not job.error], work, folds, logs)
+        for job in pack:
+            # the final model is as much as a round, and little is left to the job itself
+            line.TRAINED[job.folder.absolute()] = (number + 1) / (len(rounds) + 1.1)
     _fit_final([job for job in pack if not job.error], work, logs)
+    for job in pack:
+        if job.run and not job.error:
+            with _kept(job):
+                job.run.leave((time.monotonic() - started) / len(pack))
 
 
-def _do_fold(jobs: Sequence[Job], work: Work, number: int, logs: _JobLogs) -> None:
-    left = [job for job in jobs if job.run and not has_fold(job.run, number)]
-    if not left:
+def _fitted_alone(pack: Sequence[Job]) -> dict[str, int]:
+    """Say what is trained job by job, and of how many."""
+    found: dict[str, int] = {}
+    for job in pack:
+        recipe = job.settings.recipe
+        asked = {
+            f"head={recipe.head.kind}": recipe.head.kind != "logistic",
+            "finetune": recipe.finetune is not None,
+            "committee": recipe.committee is not None,
+            "adaptation": recipe.adaptation is not None,
+        }
+        for what in (name for name, is_asked in asked.items() if is_asked):
+            found[what] = found.get(what, 0) + 1
+    return found
+
+
+def _rounds(pack: Sequence[Job], work: Work) -> list[list[int]]:
+    """Put folds together that have as many training rows: their models are of one shape."""
+    features = (work.data.features or {}).values()
+    of_rows = 2 * 4.0 * sum(x.shape[1] for x in features) * len(work.windows)
+    need = sum(_need(job, work) for job in pack) + of_rows
+    most = max(1, min(ENOUGH // (2 * len(pack)), int(_budget(pack[0]) // need)))
+    rounds: list[list[int]] = []
+    for number, fold in enumerate(work.folds):
+        last = rounds[-1] if rounds else []
+        if last and len(last) < most and len(work.folds[last[0]].train) == len(fold.train):
+            last.append(number)
+        else:
+            rounds.append([number])
+    return rounds
+
+
+def _do_folds(jobs: Sequence[Job], work: Work, numbers: Sequence[int], logs: _JobLogs) -> None:
+    asked = []
+    for number in numbers:
+        if left := [k for k, job in enumerate(jobs) if job.run and not has_fold(job.run, number)]:
+            asked.append((number, work.folds[number], left))
+    if not asked:
         return
-    _show(f"fold {number + 1}/{len(work.folds)}: {len(left)} jobs together")
-    verdicts = judge_fold_together(
+    runs = [job.run for job in jobs if job.run]  # a job without one has failed, and is not here
+    first, last = asked[0][0] + 1, asked[-1][0] + 1
+    which = f"fold {first}" if first == last else f"folds {first} to {last}"
+    _show(f"{which}/{len(work.folds)}: {max(len(left) for *_, left in asked)} jobs together")
+    verdicts = judge_folds_together(
         work.data,
-        work.folds[number],
-        number,
-        [job.settings.recipe for job in left],
-        checkpoints=[job.run for job in left if job.run],
-        about=lambda k: logs.about(left[k]),
+        asked,
+        [job.settings.recipe for job in jobs],
+        checkpoints=runs,
+        about=lambda k: logs.about(jobs[k]),
     )
-    for job, verdict in zip(left, verdicts, strict=True):
-        with logs.about(job), _kept(job):
+    for number, k, verdict in verdicts:
+        with logs.about(jobs[k]), _kept(jobs[k]):
             if not isinstance(verdict, Verdict):
                 raise verdict
-            assert job.run
-            keep_fold(job.run, work, job.settings, number, verdict)
+            keep_fold(runs[k], work, jobs[k].settings, number, verdict)
 
 
 def _fit_final(jobs: Sequence[Job], work: Work, logs: _JobLogs) -> None:
@@ -213,16 +285,15 @@ def _fit_final(jobs: Sequence[Job], work: Work, logs: _JobLogs) -> None:
     n_folds, recipe = len(work.folds), jobs[0].settings.recipe
     _show(f"final models: {len(jobs)} jobs together")
     data, windows, _ = final_correction(work.data, work.windows, recipe, n_folds=n_folds)
-    fitted = fit_models_together(
-        data,
-        np.arange(len(windows)),
-        [job.settings.recipe for job in jobs],
-        fold=n_folds,
+    recipes = {number: job.settings.recipe for number, job in enumerate(jobs)}
+    (fitted,) = fit_models_together(
+        [Part(data, np.arange(len(windows)), n_folds, recipes)],
         compare=False,
         about=lambda k: logs.about(jobs[k]),
     )
-    for job, one in zip(jobs, fitted, strict=True):
+    for number, job in enumerate(jobs):
         with _kept(job):
+            one = fitted[number]
             if isinstance(one, EegdaeError):
                 raise one
             assert job.run
@@ -235,10 +306,11 @@ def _kept(job: Job) -> Iterator[None]:
     try:
         yield
     except EegdaeError as error:
-        job.error = error
+        job.error = job.error or error
     except (OSError, MemoryError, RuntimeError) as error:
-        job.error = EegdaeError(f"{job.folder}: {one_line(error, 1000)}")
-        job.error.__cause__ = error
+        if not job.error:
+            job.error = EegdaeError(f"{job.folder}: {one_line(error, 1000)}")
+            job.error.__cause__ = error
 
 
 def _show(line: str) -> None:

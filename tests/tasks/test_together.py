@@ -1,15 +1,19 @@
 """A sweep under hydra/launcher=vectorized is the sweep under any other launcher."""
 
 import json
+import resource
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from eegdae.cli import main
+from eegdae.evaluation import fitting, judge
 from eegdae.run import read_tensors
 from eegdae.tasks import together
+from eegdae.tasks.sweep import line
 
 SMALL = (
     *("experiment=watch", "features=[power]", "model.hidden=[8,4]", "pretrain.epochs=2"),
@@ -158,8 +162,101 @@ def test_what_goes_wrong_with_all_costs_no_job(tmp_path, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("no such kernel")
 
-    monkeypatch.setattr(together, "judge_fold_together", broken)
+    monkeypatch.setattr(together, "judge_folds_together", broken)
     assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0,0.8") == 0
     line = "warning: 2 jobs could not be trained together (no such kernel); they run one by one"
     assert line in (tmp_path / "sweep/0/train.log").read_text().splitlines()
     assert len(list(tmp_path.rglob("validation.json"))) == 2
+
+
+def bytes_of(folder):
+    """All that a run leaves but for when and how it ran."""
+    own = ("run.json", "train.log", "hydra.yaml")
+    return {name: (folder / name).read_bytes() for name in files(folder) if not name.endswith(own)}
+
+
+DIGITS = (
+    *("train", "-m", "experiment=digits", "model.hidden=[32,16]", "pretrain.epochs=2"),
+    *("pretrain.joint_epochs=2", "split.n_folds=3", "report=none", "trainer.threads=1"),
+)
+
+
+def test_folds_of_equal_shapes_are_trained_at_once(tmp_path, monkeypatch):
+    """599 images in each of three folds: one program of them all, and the same bytes as one by one."""
+    programs, whole = [], fitting.fit_together
+    monkeypatch.setattr(
+        fitting, "fit_together", lambda specs: programs.append([s.fold for s in specs]) or whole(specs)
+    )
+    for launcher in ("basic", "vectorized"):
+        swept = ("corruption.level=0,0.5", f"hydra/launcher={launcher}")
+        assert main([*DIGITS, *swept, f"hydra.sweep.dir={tmp_path / launcher}"]) == 0
+    # level 0 has its two networks, 0.5 three; then the final ones
+    assert programs == [[0] * 5 + [1] * 5 + [2] * 5, [3] * 2]
+    for number in "01":
+        assert bytes_of(tmp_path / "vectorized" / number) == bytes_of(tmp_path / "basic" / number)
+
+
+def test_what_jobs_share_is_done_once(tmp_path, monkeypatch):
+    """Heads of raw features, of PCA and of the untrained network: one a seed and fold, not one a job."""
+    judged, whole = [], judge._judged
+
+    def seen(*args, fold, name, **more):
+        judged.append((fold, name))
+        return whole(*args, fold=fold, name=name, **more)
+
+    monkeypatch.setattr(judge, "_judged", seen)
+    assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0.2,0.4,0.8") == 0
+    for fold in range(3):
+        counts = {name: judged.count((fold, name)) for name in ("raw", "pca", "autoencoder", "codes")}
+        assert counts == {"raw": 1, "pca": 1, "autoencoder": 1, "codes": 3}
+
+
+def test_no_more_folders_are_open_than_may_be(tmp_path, monkeypatch):
+    packs, whole = [], together._train_pack
+    monkeypatch.setattr(
+        together, "_train_pack", lambda pack, *more: packs.append(len(pack)) or whole(pack, *more)
+    )
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = together._n_open() + together.SPARE_FILES + 7
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
+    try:
+        assert sweep(tmp_path / "sweep", "vectorized", "seed=range(0,9)") == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(packs) > 1
+    assert sum(packs) == 9
+    assert all(4 <= n <= 7 for n in packs[:-1])  # the sweep holds a few files itself
+
+
+def test_its_share_of_the_time_is_told_of_a_job(tmp_path, monkeypatch):
+    left, whole = [], together.RunFolder.leave
+    monkeypatch.setattr(
+        together.RunFolder, "leave", lambda run, seconds: left.append(seconds) or whole(run, seconds)
+    )
+    started = time.monotonic()
+    assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0,0.8") == 0
+    both = time.monotonic() - started
+    walls = [json.loads((tmp_path / f"sweep/{k}/run.json").read_text())["wall_s"] for k in range(2)]
+    assert left[0] == pytest.approx(left[1], rel=0.2)
+    assert all(wall >= seconds - 0.06 for wall, seconds in zip(walls, left, strict=True))
+    assert sum(walls) <= both
+
+
+def test_the_line_tells_how_much_is_trained(tmp_path, monkeypatch):
+    said, whole = [], together._do_folds
+
+    def looked(jobs, work, numbers, logs):
+        whole(jobs, work, numbers, logs)
+        said.append(dict(line.TRAINED))
+
+    monkeypatch.setattr(together, "_do_folds", looked)
+    assert sweep(tmp_path / "sweep", "vectorized", "corruption.level=0,0.8") == 0
+    assert [sorted(set(shares.values())) for shares in said] == [[], [1 / 4.1], [2 / 4.1]]
+    assert set(said[-1]) == {(tmp_path / f"sweep/{k}").absolute() for k in range(2)}
+    assert not line.TRAINED
+
+
+def test_what_is_trained_job_by_job_is_said(tmp_path, capfd):
+    overrides = ("corruption.level=0,0.8", "head=mlp", "head.epochs=1")
+    assert sweep(tmp_path / "sweep", "vectorized", *overrides) == 0
+    assert "head=mlp: trained job by job, of 2 jobs" in capfd.readouterr().out

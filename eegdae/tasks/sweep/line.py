@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from eegdae.tasks.sweep.jobs import Job, JobFolders
@@ -19,6 +20,9 @@ PLAIN_EVERY = 30.0
 
 QUIET = 0.3
 """Seconds without other output after which the line may be shown."""
+
+TRAINED: dict[Path, float] = {}
+"""Folder of a job -> share of its work that was done before its turn, by `eegdae.tasks.together`."""
 
 _ERASE = "\r\x1b[K"
 
@@ -49,15 +53,17 @@ class Progress:
         done = [job for job in jobs if job.status == "done"]
         n_failed = sum(job.status == "failed" for job in jobs)
         left = max(0, self.n_jobs - len(done) - n_failed)
-        parts = [f"sweep: {len(done)} done, {n_failed} failed, {left} left"]
+        ahead = sum(TRAINED.get(job.folder.absolute(), 0.0) for job in jobs if job.status == "begun")
+        trained = f" ({100 * ahead / left:.0f} % trained)" if left and ahead else ""
+        parts = [f"sweep: {len(done)} done, {n_failed} failed, {left} left{trained}"]
         if best := self._best(done):
             parts.append(best)
         seconds = time.monotonic() - self._started
-        n_now = len(done) + n_failed - self._before
+        n_now = len(done) + n_failed - self._before + ahead
         if at_the_end:
             parts.append(f"in {duration(seconds)}")
         elif left and n_now > 0:
-            parts.append(f"{duration(seconds / n_now * left)} to go")
+            parts.append(f"{duration(seconds / n_now * (left - ahead))} to go")
         return "; ".join(parts)
 
     def _best(self, done: Sequence[Job]) -> str:

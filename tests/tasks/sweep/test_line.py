@@ -16,7 +16,7 @@ from eegdae.tasks.sweep.line import LiveLine, Progress, duration
 from tasks.sweep.test_jobs import make
 
 
-def test_what_it_says(tmp_path):
+def test_what_it_says(tmp_path, monkeypatch):
     make(tmp_path / "0", status="done", validation=0.7, overrides=["data=x", "corruption.level=0.5"])
     progress = Progress(JobFolders(tmp_path, 5), 5, ["corruption.level"])
     assert progress.text() == (
@@ -28,6 +28,11 @@ def test_what_it_says(tmp_path):
     progress._started -= 600  # two jobs in ten minutes, two left
     assert progress.text() == (
         "sweep: 2 done, 1 failed, 2 left; best so far 0.750 in validation (corruption.level=2); 10 min to go"
+    )
+    monkeypatch.setitem(sweep_line.TRAINED, (tmp_path / "3").absolute(), 0.5)
+    assert progress.text() == (  # half a job more was done, half a job less is left
+        "sweep: 2 done, 1 failed, 2 left (25 % trained); best so far 0.750 in validation "
+        "(corruption.level=2); 6 min to go"
     )
     assert progress.text(at_the_end=True) == (
         "sweep: 2 done, 2 failed, 1 left; best so far 0.750 in validation (corruption.level=2); in 10 min"
