@@ -81,7 +81,8 @@ class RunFolder:
         if self.before:
             if self.before.get("format") != FORMAT:
                 raise EegdaeError(
-                    f"{self.path / 'run.json'}: format {self.before.get('format')}; this version has {FORMAT}"
+                    f"{self.path / 'run.json'}: of another version of eegdae (format "
+                    f"{self.before.get('format')}, not {FORMAT}); choose another folder"
                 )
             if self.before.get("config_hash") != self.hash:
                 key = _first_difference(read_config(self.path), self.config)

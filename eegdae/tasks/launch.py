@@ -264,13 +264,14 @@ def _is_choice(name: str, args: Sequence[str]) -> bool:
     return any((Path(folder) / "data" / f"{name}.yaml").exists() for folder in (conf_dir(), *own))
 
 
-def hydra_message(error: Exception, command: str = "train") -> str:
-    """Make one line of an error of Hydra or OmegaConf: the key, the nearest names, what there is."""
+def hydra_message(error: Exception, command: str = "train", *, lists: str = "a sweep needs -m") -> str:
+    """Make one line of an error of Hydra or OmegaConf: the key, the nearest names, what there is.
+
+    ``lists`` says how several values of one key are to be given.
+    """
     text = str(error)
     if "Ambiguous value for argument" in text:
-        return (
-            f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: a sweep needs -m"
-        )
+        return f"{text.partition('Ambiguous value for argument')[2].split(chr(10))[0].strip()}: {lists}"
     missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]*)'", text)
     if missing:
         group, name = missing.groups()

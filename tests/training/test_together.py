@@ -258,3 +258,19 @@ def test_what_cannot_go_together_says_so():
         many = fit_together([spec(), spec(schedule=slow), spec(schedule=slow, level=0.1)])
     alone = fit_many([spec(schedule=slow)])[0]
     torch.testing.assert_close(many[1].model.state_dict(), alone.model.state_dict(), rtol=0, atol=0)
+
+
+def test_models_of_one_seed_share_each_draw_of_noise(monkeypatch):
+    drawn, whole = [], Gaussian._draw
+
+    def seen(self, *args, **options):
+        drawn.append(1)
+        return whole(self, *args, **options)
+
+    monkeypatch.setattr(Gaussian, "_draw", seen)
+    counts = []
+    for specs in (levels(seeds=(0,), each=(0.5,)), levels(seeds=(0,), each=(0.1, 0.3, 0.5, 1.0))):
+        drawn.clear()
+        fit_together(specs)
+        counts.append(len(drawn))
+    assert counts[0] == counts[1] > 0

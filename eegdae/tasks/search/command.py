@@ -35,7 +35,8 @@ def run_search(args: Sequence[str], folder: Path) -> int:
     try:
         plan = SearchPlan(args, folder)
     except (HydraException, OmegaConfBaseException) as error:
-        raise EegdaeError(hydra_message(error)) from error
+        lists = "what a search draws from is given by search.space"
+        raise EegdaeError(hydra_message(error, lists=lists)) from error
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # a full disk must not fill the screen with logging's own tracebacks: the run's writes tell of it

@@ -58,6 +58,8 @@ def storage_errors(url: str) -> Iterator[None]:
             said = f"locked by another program for more than {LOCKED_SECONDS:g} s; end it, or use another"
         elif "not a database" in said or "malformed" in said:
             said = "is damaged, or no file of SQLite; move it away, or use another file"
+        elif "no such column" in said or "has no column" in said:
+            said = "is a database, but not of Optuna; use another file"
         raise EegdaeError(f"{where}: {said[:300]}") from error
     except ImportError as error:
         raise EegdaeError(

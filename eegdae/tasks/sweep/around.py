@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Self
 import eegdae
 from eegdae.errors import EegdaeError, one_line
 from eegdae.folder_lock import lock_folder
-from eegdae.run import FORMAT, config_hash, read_json, replace_file
+from eegdae.run import FORMAT, NOT_HASHED, config_hash, read_json, replace_file
 from eegdae.tasks.prepare import counted
 from eegdae.tasks.sweep.jobs import FAILED, Job, JobFolders, best_run
 from eegdae.tasks.sweep.line import LiveLine, Progress
@@ -48,7 +49,7 @@ class Sweep:
         self.jobs = JobFolders(self.folder, plan.n_jobs)
         if plan.resume and not plan.is_named:
             raise EegdaeError(
-                "sweep.resume=true: name the folder of the sweep to go on with: hydra.sweep.dir=DIR"
+                "to go on with a sweep, name its folder too: sweep.resume=true hydra.sweep.dir=DIR"
             )
         self._lock = lock_folder(
             self.folder, "hydra.sweep.dir", busy="another sweep is running in this folder"
@@ -85,13 +86,11 @@ class Sweep:
                 before = read_json(self.folder / SWEEP)
             except EegdaeError as error:
                 log.warning(f"warning: {error}; written anew")
-            kept, given = (
-                _without_resume(overrides) for overrides in (before.get("overrides"), self.plan.given)
-            )
-            if before and kept != given:
+            then, now_given = _deciding(before.get("overrides")), _deciding(self.plan.given)
+            if before and sorted(then) != sorted(now_given):
                 log.warning(
-                    f"warning: the sweep in {self.folder} was started with other overrides "
-                    f"({' '.join(kept)}); jobs whose settings are others now will fail"
+                    f"warning: {self.folder}: the overrides were {_besides(then, now_given)}, now they are "
+                    f"{_besides(now_given, then)}; jobs whose settings are others now will fail"
                 )
         return {
             "format": FORMAT,
@@ -224,10 +223,15 @@ def _whatever_comes(work: Callable[[], object], else_say: str) -> None:
         print(f"eegdae: {else_say}: unforeseen {type(error).__name__}: {one_line(error)}", file=sys.stderr)
 
 
-def _without_resume(overrides: Any) -> list[str]:
-    """Overrides but for those that only tell to go on and where."""
-    keys = ("sweep.resume", "resume", "hydra.sweep.dir", "debug")
-    return [str(text) for text in overrides or [] if str(text).partition("=")[0].lstrip("+") not in keys]
+def _deciding(overrides: Any) -> list[str]:
+    """Overrides but for those that decide no result: who does the jobs, where, what is told of them."""
+    texts = [str(text) for text in overrides or []]
+    return [text for text in texts if re.split(r"[./=]", text.lstrip("+~"))[0] not in NOT_HASHED]
+
+
+def _besides(overrides: Sequence[str], others: Sequence[str]) -> str:
+    """Those that are not among others."""
+    return " ".join(text for text in overrides if text not in others) or "nothing more"
 
 
 def _unwritable(folder: Path, error: OSError) -> EegdaeError:

@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from omegaconf import DictConfig, OmegaConf
 
-from eegdae.errors import EegdaeError
+from eegdae.errors import EegdaeError, one_line
 from eegdae.tasks.launchers import check_launcher, refuse_together
 from eegdae.tasks.overrides import Arguments, check_composition, compose_command
 from eegdae.tasks.prepare import plain_config
@@ -129,6 +129,8 @@ def plan_sweep(command: str, args: Arguments, folder: Path) -> SweepPlan:
             "make it of ${hydra.job.num}"
         )
     sweep: Any = primary.get("sweep") or {}
+    if not str(primary.hydra.sweep._get_node("dir")).strip():
+        raise EegdaeError("hydra.sweep.dir: is empty; name a folder, or leave it out")
     return SweepPlan(
         command=command,
         given=args.texts,
@@ -173,8 +175,11 @@ def _values(override: Override, folders: Sequence[Path]) -> _Values:
                 f"{override.input_line}: not shuffled, please; when a sweep goes on, "
                 "each job must have the number that it had"
             )
-        texts = [f"{name}={text}" for text in override.sweep_string_iterator()]
-        values = [Override._convert_value(value) for value in override.sweep_iterator()]
+        try:
+            texts = [f"{name}={text}" for text in override.sweep_string_iterator()]
+            values = [Override._convert_value(value) for value in override.sweep_iterator()]
+        except ValueError as error:
+            raise EegdaeError(f"{override.input_line}: {one_line(error)}") from error
     if not texts:
         raise EegdaeError(f"{override.input_line}: a sweep over nothing")
     return _Values(key, is_group, tuple(texts), tuple(values))

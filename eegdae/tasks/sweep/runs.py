@@ -110,7 +110,8 @@ def read_runs(folder: Path) -> list[Run]:
         If there is none, or all are of another format.
     """
     if not folder.is_dir():
-        raise EegdaeError(f"sweep-report {folder}: no such folder; give the folder of a multirun")
+        what = "is a file" if folder.exists() else "no such folder"
+        raise EegdaeError(f"sweep-report {folder}: {what}; give the folder of a multirun")
     places = sorted(_places(folder), key=_natural)
     if not places:
         raise EegdaeError(f"sweep-report {folder}: no run in it or below it; give the folder of a multirun")

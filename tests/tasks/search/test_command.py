@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -324,6 +325,24 @@ def test_a_file_that_is_no_storage(small, tmp_path, capsys):
     ]
     line = error_line(capsys, args)
     assert f"search.storage=sqlite:///{tmp_path}/search.db: is damaged, or no file of SQLite" in line
+
+
+def test_a_database_of_something_else(small, tmp_path, capsys):
+    with closing(sqlite3.connect(tmp_path / "search.db")) as database:
+        database.execute("create table studies (name text)")
+    args = [
+        *small,
+        *GRID,
+        f"search.storage=sqlite:///{tmp_path}/search.db",
+        f"hydra.sweep.dir={tmp_path / 's'}",
+    ]
+    line = error_line(capsys, args)
+    assert f"search.storage=sqlite:///{tmp_path}/search.db: is a database, but not of Optuna" in line
+
+
+def test_a_list_of_values_in_a_search(small, tmp_path, capsys):
+    line = error_line(capsys, [*small, *GRID, "seed=0,1", f"hydra.sweep.dir={tmp_path / 's'}"])
+    assert line == "'seed=0,1': what a search draws from is given by search.space"
 
 
 def test_a_file_that_another_program_locks(small, tmp_path, capsys, monkeypatch):

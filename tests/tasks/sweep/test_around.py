@@ -130,6 +130,26 @@ def test_done_jobs_are_skipped_and_failed_ones_tried_again(capsys, copied):
     assert len(told["resumed"]) == 1
 
 
+def test_another_launcher_goes_on_without_a_word(caplog, copied):
+    args, folder = copied
+    before = started(folder)
+    assert main([*args, "hydra/launcher=vectorized", "logger=csv", "report=none"]) == 2  # 99 folds still
+    assert started(folder) == before
+    assert "the overrides were" not in caplog.text
+
+
+def test_jobs_of_another_version_fail_and_the_others_are_done(capsys, copied):
+    args, folder = copied
+    (folder / "0/run.json").write_text(json.dumps(run_json(folder / "0") | {"format": 99}))
+    before = (folder / "0/run.json").read_bytes()
+    assert main([*args, "hydra/launcher=vectorized"]) == 2
+    out, err = capsys.readouterr()
+    assert out.count("done already") == 1
+    assert f"{folder}/0/run.json: of another version of eegdae (format 99, not " in err
+    assert "choose another folder" in err
+    assert (folder / "0/run.json").read_bytes() == before
+
+
 def test_what_a_kill_leaves_is_gone_on_with(capsys, copied, swept):
     """At its worst: no run.json, half of .hydra, an empty file, a run that says it is running."""
     args, folder = copied
@@ -152,11 +172,13 @@ def test_what_a_kill_leaves_is_gone_on_with(capsys, copied, swept):
         assert (folder / "1" / name).read_bytes() == (whole / "2" / name).read_bytes()
 
 
-def test_a_folder_of_another_configuration_fails_its_job(capsys, copied):
+def test_a_folder_of_another_configuration_fails_its_job(capsys, caplog, copied):
     args, folder = copied
     before = started(folder)
     args = [("split.n_folds=3,4" if arg.startswith("split.n_folds=2,") else arg) for arg in args]
     assert main(args) == 2
+    told = "the overrides were split.n_folds=2,99,4, now they are split.n_folds=3,4; jobs whose"
+    assert told in caplog.text
     err = capsys.readouterr().err
     assert "the run in" in err
     assert "was another (split.n_folds was 2, is 3); give the same overrides" in err
@@ -168,13 +190,15 @@ def test_a_folder_of_another_configuration_fails_its_job(capsys, copied):
 def test_going_on_needs_a_folder(capsys, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = error_line(capsys, [*tiny, "seed=0,1", "sweep.resume=true"])
-    assert line == "sweep.resume=true: name the folder of the sweep to go on with: hydra.sweep.dir=DIR"
+    assert line == "to go on with a sweep, name its folder too: sweep.resume=true hydra.sweep.dir=DIR"
     assert not (tmp_path / "multirun").exists()
 
 
-def test_ctrl_c_ends_in_seconds_and_says_how_to_go_on(tiny, tmp_path):
+@pytest.mark.parametrize("launcher", ["basic", "vectorized"])
+def test_ctrl_c_ends_in_seconds_and_says_how_to_go_on(tiny, tmp_path, launcher):
     folder = tmp_path / "sweep"
     args = [*tiny, "seed=range(0,50)", "pretrain.epochs=40", f"hydra.sweep.dir={folder}"]
+    args.append(f"hydra/launcher={launcher}")
     process = Forked(args)
     until = time.monotonic() + 60
     while not (folder / "0/run.json").exists() and time.monotonic() < until:
@@ -185,7 +209,7 @@ def test_ctrl_c_ends_in_seconds_and_says_how_to_go_on(tiny, tmp_path):
     status, _, err = finish(process)
     assert time.monotonic() - start < 5
     assert status == 130
-    assert err.splitlines() == [
+    assert [line for line in err.splitlines() if not line.startswith("sweep: 0 done")] == [
         f"eegdae: interrupted; go on with the same command and sweep.resume=true hydra.sweep.dir={folder}"
     ]
     assert run_json(folder / "0")["error"] == "interrupted"
@@ -224,6 +248,7 @@ def test_all_jobs_lie_in_one_folder_whatever_they_are_called(tiny, tmp_path, mon
             ["corruption.level=interval(0,1)"],
             "corruption.level=interval(0,1): a sweep needs a list or a range",
         ),
+        (["seed=range(0,3,0)"], "seed=range(0,3,0): range() arg 3 must not be zero"),
         (["seed=shuffle(range(0,3))"], "seed=shuffle(range(0,3)): not shuffled, please"),
         (
             ["corruption.level=0,abc", "seed=0,1"],
@@ -259,6 +284,13 @@ def test_all_jobs_lie_in_one_folder_whatever_they_are_called(tiny, tmp_path, mon
 )
 def test_a_sweep_that_cannot_be_is_refused_before_it_begins(capsys, tiny, tmp_path, overrides, said):
     assert said in error_line(capsys, [*tiny, *overrides, f"hydra.sweep.dir={tmp_path}/sweep"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_a_name(capsys, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = error_line(capsys, [*tiny, "seed=0,1", "hydra.sweep.dir="])
+    assert line == "hydra.sweep.dir: is empty; name a folder, or leave it out"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -245,6 +245,8 @@ def error_of(capsys, folder):
 
 def test_folders_that_hold_no_sweep(tmp_path, capsys):
     assert "no such folder" in error_of(capsys, tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    assert "is a file; give the folder of a multirun" in error_of(capsys, tmp_path / "file")
     (tmp_path / "empty").mkdir()
     assert "no run in it" in error_of(capsys, tmp_path / "empty")
     (tmp_path / "empty" / "sweep.csv").write_text("")
