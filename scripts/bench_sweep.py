@@ -1,6 +1,6 @@
 """A noise sweep as one program: 100 jobs under three launchers, and 1 to 1000 models.
 
-    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command curve ...] [--measured 100]
+    python scripts/bench_sweep.py [--only watch eegmat] [--parts fit command curve ...] [--seeds 5]
 
 Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Five parts for each set:
 
@@ -11,8 +11,9 @@ Needs ``EEGDAE_DATA_DIR`` for eegmat. Writes ``benchmarks/sweep.json``. Five par
 - methods: the same for a fifth of the jobs, as it is and with each method that makes it fast left out;
 - curve: seconds and peak memory of fitting N models together.
 
-Where ``--measured`` is less than the 100 jobs, the slow launchers do so many of them, spread over the levels,
-and their time is scaled; the vectorised launcher does all of them.
+With fewer ``--seeds`` than five the slow launchers do the jobs of so many seeds, 20 levels each, and their
+time is scaled: fits by their number; of a command what it takes whatever the jobs is measured too, by a sweep
+of two jobs, and counted once. The vectorised launcher does all 100 jobs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -65,28 +68,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--measured", type=int, default=N_LEVELS * N_SEEDS)
+    parser.add_argument("--seeds", type=int, choices=range(1, N_SEEDS + 1), default=N_SEEDS)
     parser.add_argument("--curve", type=int, default=1000)
     given = parser.parse_args()
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    found |= {"versions": versions(), "git_commit": git_commit(), "cores": os.cpu_count(), "threads": THREADS}
+    found |= {"versions": versions(), "cores": os.cpu_count(), "threads": THREADS}
     torch.set_num_threads(THREADS)
     for name in given.only:
         part = found.setdefault(name, {"overrides": [*SETS[name], *COMMON]})
-        if "fit" in given.parts:
-            part["fit"] = fit_times(name, given.measured)
-            write(found)
-        if "command" in given.parts:
-            part["command"] = command_times(name, given.measured)
-            write(found)
-        if "breakdown" in given.parts:
-            part["breakdown"] = breakdown(name)
-            write(found)
-        if "methods" in given.parts:
-            part["methods"] = {method: breakdown(name, 5, method) for method in ("", *METHODS)}
-            write(found)
-        if "curve" in given.parts:
-            part["curve"] = curve(name, given.curve)
+        measure: dict[str, Callable[[], Any]] = {
+            "fit": partial(fit_times, name, given.seeds),
+            "command": partial(command_times, name, given.seeds),
+            "breakdown": partial(breakdown, name),
+            "methods": lambda: {method: breakdown(name, 5, method) for method in ("", *METHODS)},  # noqa: B023
+            "curve": partial(curve, name, given.curve),
+        }
+        for what in given.parts:
+            part[what] = measure[what]()
+            part.setdefault("git_commit", {})[what] = git_commit()
             write(found)
 
 
@@ -122,12 +121,13 @@ def specs_of(settings: Any, work: Work, jobs: list[tuple[float, int]]) -> list[l
     return every
 
 
-def fit_times(name: str, n_measured: int) -> dict[str, Any]:
+def fit_times(name: str, n_seeds: int) -> dict[str, Any]:
     """Seconds of fitting all jobs' autoencoders, and how far the results are apart."""
     settings, work = work_of(name)
     jobs = [(level, seed) for level in levels() for seed in range(N_SEEDS)]
     specs = specs_of(settings, work, jobs)
-    picked = list(range(0, len(jobs), max(1, len(jobs) // n_measured)))[:n_measured]
+    # each level so many times, one seed after the other
+    picked = [k * N_SEEDS + (k + one) % N_SEEDS for k in range(N_LEVELS) for one in range(n_seeds)]
     times: dict[str, float] = {}
     start = time.perf_counter()
     per_fold = _by_fold(specs)
@@ -211,43 +211,44 @@ def _fit_job(settings: Any, work: Work, job: tuple[float, int]) -> float:
     return time.perf_counter() - start
 
 
-def command_times(name: str, n_measured: int) -> dict[str, Any]:
+def command_times(name: str, n_seeds: int) -> dict[str, Any]:
     """Seconds from the shell to the sweep's report under each launcher."""
-    times: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     counts: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for launcher, options in LAUNCHERS.items():
-            n = N_LEVELS * N_SEEDS if launcher == "vectorized" else n_measured
-            n_levels = max(2, min(N_LEVELS, n // N_SEEDS))
-            swept = levels()[:: max(1, N_LEVELS // n_levels)][:n_levels]
-            folder = Path(scratch) / launcher
-            command = [
-                *(
-                    sys.executable,
-                    "-W",
-                    "ignore",
-                    "-c",
-                    "import sys; from eegdae.cli import main; sys.exit(main())",
-                ),
-                *("train", "-m", *SETS[name], *COMMON, f"hydra/launcher={launcher}", *options),
-                f"corruption.level={','.join(map(str, swept))}",
-                f"seed=range(0,{N_SEEDS})",
-                f"hydra.sweep.dir={folder}",
-            ]
-            start = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True, env=os.environ)
-            seconds = time.perf_counter() - start
-            counts[launcher] = len(swept) * N_SEEDS
-            times[launcher] = seconds
-            print(f"{name} {launcher}: {counts[launcher]} jobs in {seconds:.1f} s", flush=True)
+        for launcher in LAUNCHERS:
+            n = N_SEEDS if launcher == "vectorized" else n_seeds
+            counts[launcher] = N_LEVELS * n
+            took = _command(name, launcher, levels(), n, Path(scratch) / launcher)
+            if n < N_SEEDS:
+                # what a sweep takes besides its jobs is not scaled
+                few = _command(name, launcher, [0.5, 1.0], 1, Path(scratch) / f"{launcher}_few")
+                each = (took - few) / (counts[launcher] - 2)
+                took = few - 2 * each + N_LEVELS * N_SEEDS * each
+            seconds[launcher] = took
         apart = _figures_apart(Path(scratch) / "vectorized", Path(scratch) / "basic")
-    per_job = {key: times[key] / counts[key] for key in times}
     return {
-        "seconds": {key: round(value, 1) for key, value in times.items()},
-        "n_jobs": counts,
-        "times_faster": {key: round(per_job[key] / per_job["vectorized"], 2) for key in ("joblib", "basic")},
+        "seconds": {key: round(value, 1) for key, value in seconds.items()},
+        "n_jobs_measured": counts,
+        "times_faster": {key: round(seconds[key] / seconds["vectorized"], 2) for key in ("joblib", "basic")},
         "figures_apart": apart,
     }
+
+
+def _command(name: str, launcher: str, swept: list[float], n_seeds: int, folder: Path) -> float:
+    """Seconds of one sweep, from the shell to its report."""
+    words = [
+        *("train", "-m", *SETS[name], *COMMON, f"hydra/launcher={launcher}", *LAUNCHERS[launcher]),
+        *(f"corruption.level={','.join(map(str, swept))}", f"seed=range(0,{n_seeds})"),
+        f"hydra.sweep.dir={folder}",
+    ]
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MAIN, *words], check=True, capture_output=True, env=os.environ
+    )
+    seconds = time.perf_counter() - start
+    print(f"{name} {launcher}: {len(swept) * n_seeds} jobs in {seconds:.1f} s", flush=True)
+    return seconds
 
 
 def _figures_apart(one: Path, other: Path) -> dict[str, float]:

@@ -298,8 +298,7 @@ def sweep_table(result: dict[str, Any]) -> str:
         if "command" in part:
             rows[f"{name}, command to report"] = part["command"]
         for what, row in rows.items():
-            counts = row["n_jobs"] if isinstance(row["n_jobs"], dict) else dict.fromkeys(ways, 100)
-            seconds = [f"{100 * row['seconds'][way] / counts[way]:.0f}" for way in ways]
+            seconds = [f"{row['seconds'][way]:.0f}" for way in ways]
             faster = [f"{row['times_faster'][way]:.1f}" for way in ("basic", "joblib")]
             cells = [what, str(row.get("n_features", "")), *seconds, *faster]
             lines.append("| " + " | ".join(cells) + " |")
@@ -317,13 +316,15 @@ def _sweep_notes(part: dict[str, Any]) -> list[str]:
         f"another epoch; one thread for two moves losses by at most {_tiny(threads['largest'])}"
     )
     if fit["n_measured"] < fit["n_jobs"]:
-        notes.append(f"basic and joblib fitted {fit['n_measured']} of the 100 jobs; their time is scaled")
+        notes.append(
+            f"basic and joblib fitted {fit['n_measured']} of the 100 jobs, every level; their time is scaled"
+        )
     if "command" in part:
         different = part["command"]["figures_apart"]
         near = different["of_these_within_1e-3_of_the_boundary"]
-        counts = {key: str(n) for key, n in part["command"]["n_jobs"].items()}
+        counts = {key: str(n) for key, n in part["command"]["n_jobs_measured"].items()}
         notes.append(
-            f"jobs run by command: {_listed(counts)}; figures at most "
+            f"jobs run by command: {_listed(counts)}, the time of fewer than 100 is scaled; figures at most "
             f"{_tiny(different['metric_largest'])} apart, {different['labels_that_differ']} of "
             f"{different['n_labels']} labels other, {near} of these within 1e-3 of the boundary"
         )
