@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -87,13 +88,14 @@ def compare_reconstructions(
         Errors over all test rows.
     """
     keys = Keys(Stream(*key, "test"), torch.from_numpy(rows))
-    corrupted, _ = (
-        corruption.for_layout(layout)
-        .fitted(train, observed_train, layout=layout)
-        .corrupt(test, level=level, keys=keys, observed=observed)
-    )
-    n_codes = next(iter(stacks.values())).n_codes
     once = once or Once()
+    kind = corruption.for_layout(layout)
+    fit = partial(kind.fitted, train, observed_train, layout=layout)
+    # two of the same options that know nothing of rows know the same of these
+    of_all = (train, observed_train)
+    fitted = once(fit, "fitted corruption", repr(kind), of=of_all) if kind.is_bare else fit()
+    corrupted, _ = fitted.corrupt(test, level=level, keys=keys, observed=observed)
+    n_codes = next(iter(stacks.values())).n_codes
     pca = once(lambda: fit_pca(train, n_codes), "pca of a view", n_codes, of=(train,))
     with torch.inference_mode():
         back = {

@@ -77,7 +77,7 @@ def keep_final_model(
     for view, bands in keep_subspaces(run, ".", fitted.projections, settings).items():
         told = ", ".join(f"{band} {n['n_components']} (rank {n['rank']})" for band, n in bands.items())
         log.info(f"{view}: dimensions kept of {model.n_chans}: {told}")
-    scaled = model.scaled(windows)
+    scaled = fitted.inputs(data, rows, recipe.views)
     codes = encode(model.stacks, scaled)
     labelled = np.flatnonzero(data.target >= 0)
     if len(labelled):

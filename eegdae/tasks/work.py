@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,14 @@ class Work:
     folds: list[Fold]
     by: str
 
+    @cached_property
+    def audit(self) -> list[dict[str, Any]]:
+        """Who is trained on and who is tested in each fold, and that nothing is shared."""
+        return audit_folds(self.windows.metadata, self.folds, by=self.by) if self.folds else []
+
     def keep_audit(self, run: RunFolder) -> None:
-        """Write who is trained on and who is tested, and that nothing is shared, into a run folder."""
-        audit = audit_folds(self.windows.metadata, self.folds, by=self.by) if self.folds else []
-        run.write_json("split_audit.json", {"by": self.by, "folds": audit})
+        """Write the audit into a run folder."""
+        run.write_json("split_audit.json", {"by": self.by, "folds": self.audit})
 
 
 def make_work(settings: Settings, config: Mapping[str, Any]) -> Work:
