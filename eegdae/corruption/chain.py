@@ -56,6 +56,11 @@ class Chain(Corruption):
 
     parts: tuple[Part, ...] = ()
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it and all its parts have their options alone."""
+        return super().is_bare and all(part.corruption.is_bare for part in self.parts)
+
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]
         if not names or len(set(names)) < len(names):

@@ -92,12 +92,9 @@ class Corruption:
 
     @property
     def is_bare(self) -> bool:
-        """Whether it, and each part of it, knows its options alone: no statistics, rows, channels, signals."""
-        values = {each: getattr(self, each.name) for each in dataclasses.fields(self)}
-        lists = [value for value in values.values() if isinstance(value, tuple)]
-        parts = [part for value in lists for part in value if isinstance(part, Corruption)]
-        options_alone = all(each.repr or value is each.default for each, value in values.items())
-        return options_alone and all(part.is_bare for part in parts)
+        """Whether it has its options alone: no statistics, rows or signals."""
+        fields = dataclasses.fields(self)
+        return all(each.repr or getattr(self, each.name) is each.default for each in fields)
 
     def for_codes(self) -> Corruption:
         """What corrupts the codes of the layers above: itself, or another if it needs channels or samples."""

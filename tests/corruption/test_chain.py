@@ -77,3 +77,13 @@ def test_it_says_what_it_does():
 def test_chains_that_make_no_sense(parts):
     with pytest.raises(EegdaeError, match=r"corruption\.parts=.*one or more corruptions of different names"):
         Chain(parts=parts)
+
+
+def test_what_is_known_of_rows_is_told_apart_from_options():
+    rows = Case(Masking()).rows()
+    assert Gaussian().is_bare
+    assert not Gaussian().fitted(rows).is_bare
+    chain = Chain(parts=(NOISE, LOST))
+    assert chain.is_bare
+    assert not chain.fitted(rows).is_bare
+    assert not Chain(parts=(NOISE, Part("lost", Masking().fitted(rows), 0.4))).is_bare
