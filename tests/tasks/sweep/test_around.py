@@ -9,7 +9,6 @@ import shutil
 import signal
 import time
 
-import pandas as pd
 import pytest
 from shell import (
     SMALL,
@@ -342,7 +341,9 @@ def killed_and_gone_on_with(args, folder, *, n_jobs, kills, job_seconds, seed=0)
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "vectorized"])
 def test_sixty_jobs_killed_ten_times(tiny, tmp_path, launcher):
-    args = [*tiny, f"hydra/launcher={launcher}", "corruption.level=range(0,3,0.25)", "seed=range(0,5)"]
+    # layers of fewer units are rounded otherwise with other numbers of models
+    args = [*tiny, "model.hidden=[32,16]", f"hydra/launcher={launcher}"]
+    args += ["corruption.level=range(0,3,0.25)", "seed=range(0,5)"]
     start = time.monotonic()
     status, _, err = finish(Forked([*args, f"hydra.sweep.dir={tmp_path}/whole"]), timeout=900)
     seconds = time.monotonic() - start
@@ -352,9 +353,6 @@ def test_sixty_jobs_killed_ten_times(tiny, tmp_path, launcher):
     assert left_overs(tmp_path / "killed") == []
     mine, theirs = (files_of(tmp_path / name) for name in ("killed", "whole"))
     assert mine.keys() == theirs.keys()
-    tables = [tmp_path / name / "sweep.csv" for name in ("killed", "whole")]
-    if launcher == "basic":
-        assert mine == theirs
-        assert tables[0].read_bytes() == tables[1].read_bytes()
-    else:  # sums of other numbers of models are rounded otherwise
-        pd.testing.assert_frame_equal(*map(pd.read_csv, tables), atol=1e-3)
+    assert mine == theirs
+    tables = [(tmp_path / name / "sweep.csv").read_bytes() for name in ("killed", "whole")]
+    assert tables[0] == tables[1]
