@@ -24,7 +24,7 @@ import pandas as pd
 from mne.stats import permutation_t_test
 
 from eegdae.evaluation.metrics import METRICS
-from eegdae.run import git_commit, versions
+from eegdae.run import read_json, versions
 
 ROOT = Path(__file__).parents[1]
 OUT, PAGE = ROOT / "benchmarks" / "noise_curves.json", ROOT / "docs" / "noise_curves.md"
@@ -42,13 +42,14 @@ SETS = {
 ABOUT = """\
 Every corruption that a set's features allow, at five levels, five seeds, the folds of each experiment; made
 by `python scripts/noise_curves.py`. Differences are to level 0, paired over people, whose figures are
-averaged over seeds first, with their 95 % interval. `digits` and `scp1` have no people to go by; there the
-unit is the image or the trial, and the difference that of the share that is told rightly.
+averaged over seeds first, with their 95 % interval. Where there are no people to go by (`digits`) the unit is
+the image or the trial, and the difference that of the share that is told rightly. On power and pairs of
+channels `channel_dropout` and `node_dropout` do the same.
 
 p is that of paired t tests under all exchanges of signs (10,000 of them from 14 people on), for the largest
 of all settings of a set: so it is corrected for their number (max-T after Westfall and Young;
-`mne.stats.permutation_t_test`). Holm's correction of Wilcoxon's test, which `eegdae sweep-report` has, tells
-nothing here: over 40 settings and ten people no p of it can be less than .07. *Surely* means a p below .05,
+`mne.stats.permutation_t_test`). Holm's correction of Wilcoxon's test, which `eegdae sweep-report` has, can tell
+nothing of 40 settings on the ten people of `watch`: its least p would be .07. *Surely* means a p below .05,
 *perhaps* that the interval, which is not corrected, leaves 0 out.
 
 The levels were not chosen on these figures, but the best level of a row is, so that it flatters itself;
@@ -89,7 +90,7 @@ def main() -> None:
             "command": f"eegdae {shlex.join(words)}",
             "seeds": list(range(given.seeds)),
             "versions": versions(),
-            "git_commit": git_commit(),
+            "git_commits": sorted({read_json(file)["git_commit"] for file in folder.glob("*/run.json")}),
             "settings": settings_of(folder),
             "answer": answer_of(folder),
         }

@@ -86,11 +86,17 @@ class Sweep:
                 before = read_json(self.folder / SWEEP)
             except EegdaeError as error:
                 log.warning(f"warning: {error}; written anew")
-            then, now_given = _deciding(before.get("overrides")), _deciding(self.plan.given)
-            if before and sorted(then) != sorted(now_given):
+            then, given = _deciding(before.get("overrides")), _deciding(self.plan.given)
+            sides = {"with": (given, then), "without": (then, given)}
+            told = [
+                f"{word} {' '.join(own)}"
+                for word, (one, other) in sides.items()
+                if (own := [text for text in one if text not in other])
+            ]
+            if before and told:
                 log.warning(
-                    f"warning: {self.folder}: the overrides were {_besides(then, now_given)}, now they are "
-                    f"{_besides(now_given, then)}; jobs whose settings are others now will fail"
+                    f"warning: {self.folder}: this time {', '.join(told)}; "
+                    "jobs whose settings are others now will fail"
                 )
         return {
             "format": FORMAT,
@@ -227,11 +233,6 @@ def _deciding(overrides: Any) -> list[str]:
     """Overrides but for those that decide no result: who does the jobs, where, what is told of them."""
     texts = [str(text) for text in overrides or []]
     return [text for text in texts if re.split(r"[./=]", text.lstrip("+~"))[0] not in NOT_HASHED]
-
-
-def _besides(overrides: Sequence[str], others: Sequence[str]) -> str:
-    """Those that are not among others."""
-    return " ".join(text for text in overrides if text not in others) or "nothing more"
 
 
 def _unwritable(folder: Path, error: OSError) -> EegdaeError:
