@@ -48,9 +48,9 @@ channels `channel_dropout` and `node_dropout` do the same.
 
 p is that of paired t tests under all exchanges of signs (10,000 of them from 14 people on), for the largest
 of all settings of a set: so it is corrected for their number (max-T after Westfall and Young;
-`mne.stats.permutation_t_test`). Holm's correction of Wilcoxon's test, which `eegdae sweep-report` has, can tell
-nothing of 40 settings on the ten people of `watch`: its least p would be .07. *Surely* means a p below .05,
-*perhaps* that the interval, which is not corrected, leaves 0 out.
+`mne.stats.permutation_t_test`). Holm's correction of Wilcoxon's test, which `eegdae sweep-report` has, can
+tell nothing of 40 settings on the ten people of `watch`: its least p would be .07. *Surely* means a p below
+.05, *perhaps* that the interval, which is not corrected, leaves 0 out.
 
 The levels were not chosen on these figures, but the best level of a row is, so that it flatters itself;
 *chosen in each fold* is what sweeping and then choosing by validation gives on rows that had no say in the
