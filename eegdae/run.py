@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import time
 import zipfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -281,14 +281,7 @@ def read_json(path: Path, called: str | None = None) -> dict[str, Any]:
     EegdaeError
         If it cannot be read or is no object.
     """
-    called = called or str(path)
-    try:
-        data = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
-        raise EegdaeError(f"{called}: cannot be read as JSON: {_why(error)}") from error
-    if not isinstance(data, dict):
-        raise EegdaeError(f"{called}: holds {type(data).__name__}, not an object")
-    return data
+    return _read(Path(path), called, json.loads, "JSON", "an object")
 
 
 def read_config(path: Path, called: str | None = None) -> dict[str, Any]:
@@ -306,19 +299,21 @@ def read_config(path: Path, called: str | None = None) -> dict[str, Any]:
     EegdaeError
         If it cannot be read or is no mapping.
     """
-    file = Path(path) / "config.yaml"
+    return _read(Path(path) / "config.yaml", called, partial(yaml.load, Loader=_Loader), "YAML", "a mapping")
+
+
+def _read(
+    file: Path, called: str | None, parse: Callable[[bytes], Any], language: str, due: str
+) -> dict[str, Any]:
     called = called or str(file)
     try:
-        data = yaml.load(file.read_bytes(), Loader=_Loader)
+        data = parse(file.read_bytes())
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EegdaeError(f"{called}: cannot be read as YAML: {_why(error)}") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
+        raise EegdaeError(f"{called}: cannot be read as {language}: {why}") from error
     if not isinstance(data, dict):
-        raise EegdaeError(f"{called}: holds {type(data).__name__}, not a mapping")
+        raise EegdaeError(f"{called}: holds {type(data).__name__}, not {due}")
     return data
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or one_line(error)
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

@@ -209,7 +209,8 @@ def _do_pack(pack: Sequence[Job], work: Work, logs: _JobLogs, held: ExitStack) -
             job.settings = ready_corruption(job.settings, work.windows, work.data)
     for what, n_jobs in _fitted_alone(pack).items():
         _show(f"{what}: trained job by job, of {n_jobs} jobs")
-    rounds = _rounds(pack, work)
+    # what is there already takes no time
+    rounds = [folds for folds in _rounds(pack, work) if _left(pack, folds)]
     for number, folds in enumerate(rounds):
         _do_folds([job for job in pack if not job.error], work, folds, logs)
         for job in pack:
@@ -254,11 +255,17 @@ def _rounds(pack: Sequence[Job], work: Work) -> list[list[int]]:
     return rounds
 
 
+def _left(jobs: Sequence[Job], folds: Sequence[int]) -> dict[int, list[int]]:
+    """Which of some folds are not done, and of which jobs."""
+    left = {
+        number: [k for k, job in enumerate(jobs) if job.run and not has_fold(job.run, number)]
+        for number in folds
+    }
+    return {number: which for number, which in left.items() if which}
+
+
 def _do_folds(jobs: Sequence[Job], work: Work, numbers: Sequence[int], logs: _JobLogs) -> None:
-    asked = []
-    for number in numbers:
-        if left := [k for k, job in enumerate(jobs) if job.run and not has_fold(job.run, number)]:
-            asked.append((number, work.folds[number], left))
+    asked = [(number, work.folds[number], which) for number, which in _left(jobs, numbers).items()]
     if not asked:
         return
     runs = [job.run for job in jobs if job.run]  # a job without one has failed, and is not here
