@@ -122,7 +122,14 @@ def test_a_sweep_that_was_killed_goes_on(basic, tmp_path, monkeypatch):
     monkeypatch.setattr(together, "keep_fold", whole)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("predictions.csv")}
     assert len(before) == 6
+    rounds, do_folds = [], together._do_folds
+    monkeypatch.setattr(
+        together,
+        "_do_folds",
+        lambda jobs, work, folds, logs: rounds.append(folds) or do_folds(jobs, work, folds, logs),
+    )
     assert sweep(folder, "vectorized", "corruption.level=0,0.8", "seed=0,1", "sweep.resume=true") == 0
+    assert rounds == [[1], [2]]  # the first fold is done: it is no share of what is left
     assert {path: path.stat().st_mtime_ns for path in before} == before
     for number in range(4):
         metrics = [json.loads((f / str(number) / "metrics.json").read_text()) for f in (folder, basic)]
